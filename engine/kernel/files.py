@@ -1,0 +1,34 @@
+"""Replacing a file as a whole: a reader sees the old content or the new one, never a part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replace(path: Path | str, data: bytes | str, *, mode: int = 0o600, sync: bool = False) -> None:
+    """Put `data` in the place of the file at `path`.
+
+    With `sync` it also survives a power cut: fsync of the file before, of the folder after the rename. Without, it
+    survives the death of any process, which is all that most records need.
+    """
+    path = os.fspath(path)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        try:
+            os.write(fd, data.encode() if isinstance(data, str) else data)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    if sync:
+        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
