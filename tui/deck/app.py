@@ -1,0 +1,162 @@
+"""The deck's app: what lives as long as it does, and how threads reach the screen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from textual.app import App
+from textual.signal import Signal
+
+from engine.instance import Instance
+from tui.deck import keys, messages, settings, theme
+from tui.deck.actions import Actions
+from tui.deck.engine_link import EngineLink, Link
+from tui.deck.screens.main import MainScreen
+from tui.deck.selection import Selection
+from tui.deck.store import Store
+
+
+class DeckApp(App[int]):
+    """One instance's containers, live.
+
+    `changed` is published with the store after every change of it: screens subscribe when mounted. `palette` is
+    the theme of the moment; `theme_changed_signal` says when it is another.
+    """
+
+    BINDINGS = keys.APP
+    CSS_PATH = "deck.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+
+    def __init__(
+        self, instance: Instance, link: Link | None = None, *, read_only: bool = False, theme_name: str | None = None
+    ) -> None:
+        import os
+
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.instance = instance
+        self.read_only = read_only
+        self.settings_path = instance.config / "settings.toml"
+        self.settings, warning = settings.load(self.settings_path)
+        self._themes = theme.load(instance.config / "themes")
+        self._warnings = [*self._themes.warnings, *([warning] if warning else [])]
+        self.palette = self._choose(theme_name)
+        self.store = Store()
+        self.selection = Selection()
+        self.link: Link = link or EngineLink(instance)
+        self.actions = Actions(self.link, self.post_message, self._applied)
+        self.changed: Signal[Store] = Signal(self, "changed")
+
+    def _choose(self, name: str | None) -> theme.Palette:
+        palettes = self._themes.palettes
+        for palette in palettes.values():
+            self.register_theme(palette.textual())
+        for wanted in (name, self.settings.theme):
+            if wanted in palettes:
+                return palettes[wanted]
+            if wanted:
+                self._warnings.append(f"there is no theme {wanted!r}: there are {', '.join(palettes)}")
+        return palettes["dark"]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our meanings as CSS variables also where one of Textual's own themes is on."""
+        return theme.variables(self.palette.colors)
+
+    def on_mount(self) -> None:
+        self.theme = self.palette.name
+        self.set_keymap(self.settings.keys)
+        for warning in self._warnings:
+            self.notify(warning, severity="warning", timeout=12)
+        self.push_screen(MainScreen(self.link, self.store, self.selection, self.actions))
+        self.link.start(self.post_message)
+
+    def _watch_theme(self, theme_name: str) -> None:
+        if theme_name in self._themes.palettes:
+            self.palette = self._themes.palettes[theme_name]
+        super()._watch_theme(theme_name)
+
+    # ── what threads tell ───────────────────────────────────────────────────────────────────────────────────
+
+    def on_snapshot_ready(self) -> None:
+        snapshot = self.link.take()
+        if snapshot is not None:
+            self.store.apply(snapshot)
+            self.store.seed(self.link.take_history())
+            self._publish()
+
+    def on_engine_gone(self, message: messages.EngineGone) -> None:
+        self.store.gone, self.store.stopped = message.reason, message.stopped
+        self._publish()
+
+    def on_engine_back(self) -> None:
+        self.store.gone, self.store.stopped = "", False
+        self._publish()
+
+    def on_notice(self, message: messages.Notice) -> None:
+        self.notify(message.text, severity=message.severity, timeout=8 if message.severity == "error" else 4)
+
+    def on_store_changed(self) -> None:
+        self._publish()
+
+    def _publish(self) -> None:
+        with self.batch_update():
+            self.changed.publish(self.store)
+
+    def _applied(self, id: str, limits: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
+            self.call_later(self._turned, id, limits)
+
+    def _turned(self, id: str, limits: Any) -> None:
+        self.store.turned(id, limits)
+        self._publish()
+
+    # ── what is remembered ──────────────────────────────────────────────────────────────────────────────────
+
+    def remember(self, **changes: Any) -> None:
+        """Change settings and write them; a folder that cannot be written gives a notice once."""
+        changed = msgspec.structs.replace(self.settings, **changes)
+        if changed == self.settings:
+            return
+        self.settings = changed
+        try:
+            settings.save(self.settings_path, changed)
+        except OSError as error:
+            self.notify(f"the choice is not remembered: {self.settings_path}: {error.strerror}", severity="warning")
+
+    # ── actions of every screen ─────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return True
+
+    def refuses(self) -> bool:
+        """Whether acting keys are off; says so when they are."""
+        if self.read_only:
+            self.notify("read-only: nothing is changed from here; R allows it again", severity="warning")
+        return self.read_only
+
+    def action_read_only(self) -> None:
+        self.read_only = not self.read_only
+        self.notify("read-only" if self.read_only else "keys act again")
+        self._publish()
+
+    def action_help(self) -> None:
+        from tui.deck.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        self.link.stop()
+        self.exit(0)
+
+
+def main(instance: Instance, *, read_only: bool = False, theme: str | None = None) -> int:
+    """Run the deck until it is left; 0, or 1 where it ended by an error of its own."""
+    app = DeckApp(instance, read_only=read_only, theme_name=theme)
+    result = app.run()
+    return app.return_code or result or 0
+
+
+Act = Callable[[str], None]

@@ -1,0 +1,1 @@
+"""Pure drawing: from model data and a palette to rows of segments; no widget and no state."""

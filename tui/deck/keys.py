@@ -1,0 +1,56 @@
+"""Every key of the main screen; the ids are what a user's settings remap and what `?` is made from."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+ACTING = frozenset(
+    ("start_stop", "restart", "pause", "kill", "remove", "turn", "undo", "limits", "new", "shell", "attach", "revive")
+)
+"""Actions that `--read-only` refuses."""
+
+APP = [
+    Binding("q", "quit", "quit", id="app.quit"),
+    Binding("question_mark", "help", "all keys", id="app.help"),
+    Binding("colon,ctrl+p", "command_palette", "palette", id="app.palette"),
+    Binding("R", "read_only", "read-only", id="app.read_only"),
+    Binding("ctrl+c", "quit_hint", "", show=False, id="app.interrupt"),
+]
+
+MAIN = [
+    Binding("s", "start_stop", "stop / start", id="container.start_stop"),
+    Binding("r", "restart", "restart", id="container.restart"),
+    Binding("p", "pause", "pause", id="container.pause"),
+    Binding("plus,equals_sign", "turn(True)", "limit up", id="limit.up"),
+    Binding("minus", "turn(False)", "limit down", id="limit.down"),
+    Binding("u", "undo", "undo limit", id="limit.undo"),
+    Binding("L", "limits", "limits", id="limit.edit"),
+    Binding("l", "logs", "logs", id="view.logs"),
+    Binding("e", "shell", "shell", id="container.shell"),
+    Binding("a", "attach", "attach", id="container.attach"),
+    Binding("n", "new", "new", id="container.new"),
+    Binding("K", "kill", "kill", id="container.kill"),
+    Binding("d,delete", "remove", "remove", id="container.remove"),
+    Binding("enter", "details", "details", id="view.details"),
+    Binding("i", "inspect", "inspect", id="view.inspect"),
+    Binding("v", "toggle_view", "table / panes", id="view.toggle"),
+    Binding("1", "view('panes')", "panes", id="view.panes"),
+    Binding("2", "view('table')", "table", id="view.table"),
+    Binding("3", "logs", "logs", id="view.logs_number"),
+    Binding("slash", "filter", "filter", id="view.filter"),
+    Binding("space", "mark", "mark", id="select.mark"),
+    Binding("escape", "back", "back", id="view.back"),
+    Binding("up,k", "move('up')", "up", id="select.up"),
+    Binding("down,j", "move('down')", "down", id="select.down"),
+    Binding("left,h", "move('left')", "gauge left", id="select.left"),
+    Binding("right", "move('right')", "gauge right", id="select.right"),
+    Binding("pageup", "move('pageup')", "page up", id="select.pageup"),
+    Binding("pagedown", "move('pagedown')", "page down", id="select.pagedown"),
+    Binding("g,home", "move('first')", "first", id="select.first"),
+    Binding("G,end", "move('last')", "last", id="select.last"),
+    Binding("less_than_sign", "sort(-1)", "sort column left", id="table.sort_left"),
+    Binding("greater_than_sign", "sort(1)", "sort column right", id="table.sort_right"),
+    Binding("I", "invert", "invert order", id="table.invert"),
+    Binding("E", "revive", "start the engine", id="engine.start"),
+    Binding("X", "end_welcome", "remove the first-run containers", id="welcome.remove"),
+]

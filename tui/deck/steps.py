@@ -1,0 +1,78 @@
+"""The steps that + and − turn a limit by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from engine.model import IoLimit, Limits, LimitsChange
+from tui.deck.selection import Gauge
+from tui.presentation.quantities import cores_limit, size_limit
+
+N = TypeVar("N", int, float)
+MiB = 1 << 20
+CPU_STEPS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
+PIDS_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+IO_STEPS = tuple(MiB * n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000))
+MEMORY_LEAST = 4 * MiB
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One step of one limit."""
+
+    change: LimitsChange
+    text: str  # what it becomes: "0.5", "64M", "∞"
+
+
+def turn(gauge: Gauge, limits: Limits, up: bool, *, cores: int, memory: int, used: int, device: str) -> Turn | None:
+    """The next step up or down from what `limits` has; None at the end of the scale, or where it cannot be.
+
+    `cores` and `memory` (bytes) are the machine's and end the scales: above them there is no limit. `used` is
+    the memory in use, in bytes: a first limit begins above it. `device` is the one whose throughput IO turns.
+    """
+    match gauge:
+        case "cpu":
+            cpus = step(cpu_scale(cores), limits.cpus, up)
+            return Turn(LimitsChange(cpus=cpus), cores_limit(cpus)) if cpus != limits.cpus else None
+        case "memory":
+            scale = memory_scale(memory)
+            if limits.memory is None and not up:  # begin close to what it uses, not at the machine's size
+                scale = [s for s in scale if s <= used * 2] or scale[:1]
+            bytes = step(scale, limits.memory, up)
+            return Turn(LimitsChange(memory=bytes), size_limit(bytes)) if bytes != limits.memory else None
+        case "pids":
+            pids = step(PIDS_STEPS, limits.pids, up)
+            text = "∞" if pids is None else str(pids)
+            return Turn(LimitsChange(pids=pids), text) if pids != limits.pids else None
+        case "io":
+            now = limits.io.get(device, IoLimit())
+            rate = step(IO_STEPS, now.write_bps, up)
+            if not device or rate == now.write_bps:
+                return None
+            limit = msgspec.structs.replace(now, read_bps=rate, write_bps=rate)
+            return Turn(LimitsChange(io={device: limit}), size_limit(rate) + ("/s" if rate else ""))
+
+
+def step(scale: Sequence[N], now: N | None, up: bool) -> N | None:
+    """The neighbour of `now` on an ascending scale whose upper end is None, no limit."""
+    if up:
+        return None if now is None else next((s for s in scale if s > now), None)
+    return scale[-1] if now is None else next((s for s in reversed(scale) if s < now), now)
+
+
+def cpu_scale(cores: int) -> list[float]:
+    """Parts of a core, then halves to four cores, then cores: up to the machine's."""
+    halves = [n / 2 for n in range(2, 2 * min(cores, 4) + 1)]
+    return [*CPU_STEPS, *halves, *(float(n) for n in range(5, cores + 1))]
+
+
+def memory_scale(total: int) -> list[int]:
+    """4M, 5M, 6M, 7M, 8M, 10M, 12M, 14M, 16M … : four steps for each doubling, below `total` bytes."""
+    scale = []
+    base = MEMORY_LEAST
+    while base < total:
+        scale += [base * quarter // 4 for quarter in (4, 5, 6, 7) if base * quarter // 4 < total]
+        base *= 2
+    return scale
