@@ -119,8 +119,17 @@ class EngineClient:
 
     def wait(self, ref: str, condition: str = "not-running") -> ExitStatus:
         """Block until it is "not-running", until the "next-exit", or until it is "removed"."""
-        with self._request("POST", _container(ref, "wait"), {"condition": condition}) as response:
-            return _decode(response.read(), _Waited).status
+        return self.waiting(ref, condition)()
+
+    def waiting(self, ref: str, condition: str = "not-running") -> Callable[[], ExitStatus]:
+        """Begin to wait; the returned function blocks as `wait` does. What happens in between is not missed."""
+        response = self._request("POST", _container(ref, "wait"), {"condition": condition})
+
+        def ended() -> ExitStatus:
+            with response:
+                return _decode(response.read(), _Waited).status
+
+        return ended
 
     def remove(self, ref: str, force: bool = False, volumes: bool = False) -> None:
         """Remove a container; with `force` a running one too, with `volumes` also its anonymous volumes."""
