@@ -1,0 +1,1 @@
+"""One container's root: what it changed, and copying in and out of it."""
