@@ -1,0 +1,8 @@
+"""cgroup v1, v2 and hybrid hierarchies behind one face: place, limit, freeze, kill, remove."""
+
+from engine.cgroups.cgroup import Cgroup
+from engine.cgroups.group import Group
+from engine.cgroups.hierarchy import Hierarchy, detect
+from engine.cgroups.limits import restoring, setting
+
+__all__ = ["Cgroup", "Group", "Hierarchy", "detect", "restoring", "setting"]

@@ -1,0 +1,249 @@
+"""One cgroup in every hierarchy: made, limited, frozen, killed and removed as if it were one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+
+from engine.cgroups import files, limits
+from engine.cgroups.controller import Controller, Missing
+from engine.cgroups.cpu import Cpu
+from engine.cgroups.cpuset import Cpuset
+from engine.cgroups.group import prepare
+from engine.cgroups.hierarchy import Hierarchy, Place, below
+from engine.cgroups.io import Io
+from engine.cgroups.memory import Memory
+from engine.cgroups.pids import Pids
+from engine.errors import Conflict, KernelError, NotFound, TiffinError, Unsupported
+from engine.model import LimitReading, Limits, LimitsApplied, LimitsChange
+
+KINDS: dict[str, tuple[Callable[[Place], Controller], tuple[str, ...]]] = {
+    "cpu": (Cpu, Cpu.names),
+    "cpuset": (Cpuset, Cpuset.names),
+    "memory": (Memory, Memory.names),
+    "io": (Io, Io.names),
+    "pids": (Pids, Pids.names),
+}
+"""The controllers with limits, and the limits of each, in the order of the fields of Limits."""
+
+FREEZE_WITHIN = 1.0  # seconds; a process in uninterruptible sleep freezes only when that ends
+EMPTY_WITHIN = 2.0  # seconds for killed processes to be gone
+
+
+class Cgroup:
+    """The cgroup `path` ("tiffin/<id>") below the base of each hierarchy."""
+
+    def __init__(self, hierarchy: Hierarchy, path: str) -> None:
+        self.hierarchy = hierarchy
+        self.path = path
+
+    @property
+    def folders(self) -> list[str]:
+        """Its folder in each hierarchy, absolute; a process joins by writing "0" to cgroup.procs in each."""
+        return self.hierarchy.folders(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has been made."""
+        return os.path.isdir(self.folders[0])
+
+    @property
+    def oom_files(self) -> list[str]:
+        """The files with a line "oom_kill N", the count of processes killed by the OOM killer."""
+        place = self.hierarchy.place("memory", self.path)
+        return [Memory(place).oom_file] if place else []
+
+    @property
+    def memory_limit_file(self) -> str:
+        """The file with the memory limit in bytes; "max" (v2) or a huge number (v1) is none."""
+        place = self.hierarchy.place("memory", self.path)
+        return Memory(place).limit_file if place else ""
+
+    def create(self) -> None:
+        """Make it in every hierarchy or, on error, in none; makes its parent group when that is missing."""
+        try:
+            self._mkdir()
+        except FileNotFoundError:
+            prepare(self.hierarchy, os.path.dirname(self.path))
+            self.create()
+        except FileExistsError as error:
+            raise Conflict(
+                f"the cgroup {error.filename} exists already", "remove the container first"
+            ) from None
+        except OSError as error:
+            raise files.refusal(f"making the cgroup {error.filename}", error.filename, error) from None
+
+    def _mkdir(self) -> None:
+        made = list[str]()
+        try:
+            for folder in self.folders:
+                os.mkdir(folder, 0o755)
+                made.append(folder)
+        except OSError:
+            for folder in made:
+                os.rmdir(folder)
+            raise
+
+    def remove(self) -> None:
+        """Remove it everywhere, nested cgroups first, after killing what is left inside; gone is no error.
+
+        Blocks for at most two seconds where processes have to die; then raises KernelError (EBUSY).
+        """
+        left = [folder for folder in self.folders if not _remove_tree(folder)]
+        if not left:
+            return
+        deadline = time.monotonic() + EMPTY_WITHIN
+        while left:
+            self.kill()
+            self._until(lambda: not self.pids(), "populated 0", deadline)
+            left = [folder for folder in left if not _remove_tree(folder)]
+            if left and time.monotonic() > deadline:
+                pids = ", ".join(map(str, self.pids())) or "none seen"
+                remedy = f"end what is still inside: pids {pids}"
+                raise KernelError(f"removing the cgroup {left[0]}", errno.EBUSY, remedy)
+
+    def pids(self) -> list[int]:
+        """The processes in it and below it, in this process's PID namespace."""
+        found = set[int]()
+        for folder in (self.folders[0], *below(self.folders[0])):
+            with contextlib.suppress(OSError):  # gone meanwhile, or threaded
+                found.update(map(int, files.read(f"{folder}/cgroup.procs").split()))
+        return sorted(found - {0})
+
+    def kill(self) -> None:
+        """SIGKILL to every process in it and below it; cgroup.kill (5.14) does so at once and race-free."""
+        with contextlib.suppress(OSError):
+            files.write(f"{self.folders[0]}/cgroup.kill", "1")
+            return
+        self._ask_freezer(frozen=True)  # so that nothing forks between the reading and the killing
+        for _ in range(100):
+            pids = self.pids()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._ask_freezer(frozen=False)  # v1: a frozen process takes no signal
+            if not pids:
+                return
+
+    def freeze(self) -> None:
+        """Stop every process in it and wait for that, at most a second; else thaws and raises KernelError."""
+        self._freezer_or_raise()
+        self._ask_freezer(frozen=True, strict=True)
+        if not self._until(self.frozen, "frozen 1", time.monotonic() + FREEZE_WITHIN):
+            self.thaw()
+            remedy = "a process is stuck in the kernel (state D); try again"
+            raise KernelError(f"freezing the cgroup {self.path}", errno.ETIMEDOUT, remedy)
+
+    def thaw(self) -> None:
+        """Let its processes go on."""
+        self._freezer_or_raise()
+        self._ask_freezer(frozen=False, strict=True)
+
+    def frozen(self) -> bool:
+        """Whether every process in it stands still; False also when it does not exist."""
+        place = self.hierarchy.freezer(self.path)
+        if place is None:
+            return False
+        if place.version == 1:
+            return files.read_or(f"{place.folder}/freezer.state") == "FROZEN"
+        return "frozen 1" in files.read_or(f"{place.folder}/cgroup.events")
+
+    def readings(self) -> list[LimitReading]:
+        """Every limit as the kernel holds it now, in the order of Limits; unsupported ones say why not."""
+        self._exists_or_raise()
+        return [reading for controller in self._controllers() for reading in controller.readings()]
+
+    def limits(self) -> Limits:
+        """The limits the kernel holds now."""
+        return limits.limits_of(self.readings())
+
+    def apply(self, change: LimitsChange) -> LimitsApplied:
+        """Check, write and read back; on an error everything is written back as it was, and it is raised."""
+        readings = self.readings()
+        before = limits.limits_of(readings)
+        controllers = self._controllers()
+        limits.refuse_unsupported(change, readings)
+        for controller in controllers:
+            controller.check(change, before)
+        try:
+            for controller in controllers:
+                controller.apply(change, before)
+        except TiffinError:
+            now = self.limits()
+            back = limits.restoring(before, now)
+            for controller in controllers:
+                with contextlib.suppress(TiffinError):
+                    controller.apply(back, now)
+            raise
+        readings = self.readings()
+        return LimitsApplied(before=before, after=limits.limits_of(readings), readings=readings)
+
+    def _controllers(self) -> list[Controller]:
+        found = list[Controller]()
+        for name, (kind, names) in KINDS.items():
+            place = self.hierarchy.place(name, self.path)
+            found.append(kind(place) if place else Missing(names, f"this kernel has no {name} controller"))
+        return found
+
+    def _exists_or_raise(self) -> None:
+        if not self.exists:
+            raise NotFound(f"the cgroup {self.folders[0]} does not exist", "start the container first")
+
+    def _freezer_or_raise(self) -> None:
+        self._exists_or_raise()
+        if self.hierarchy.freezer(self.path) is None:
+            raise Unsupported(
+                "this kernel has no freezer", "use Linux 5.2 or later, or CONFIG_CGROUP_FREEZER"
+            )
+
+    def _ask_freezer(self, *, frozen: bool, strict: bool = False) -> None:
+        place = self.hierarchy.freezer(self.path)
+        if place is None:
+            return
+        file, value = ("cgroup.freeze", "1" if frozen else "0")
+        if place.version == 1:
+            file, value = ("freezer.state", "FROZEN" if frozen else "THAWED")
+        try:
+            files.write(f"{place.folder}/{file}", value)
+        except OSError as error:
+            if strict:
+                raise files.refusal(f"writing {value} to {place.folder}/{file}", file, error) from None
+
+    def _until(self, true: Callable[[], bool], event: str, deadline: float) -> bool:
+        """Wait until `true()`, woken by a change of cgroup.events; v1 has no event, so it is asked again."""
+        events = None
+        with contextlib.suppress(OSError):
+            events = os.open(f"{self.folders[0]}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            waker = select.poll()
+            if events is not None:
+                waker.register(events, select.POLLPRI)
+            while not true():
+                if time.monotonic() > deadline:
+                    return False
+                if events is not None:
+                    os.pread(events, 256, 0)  # a read arms the next notification
+                waker.poll(2)
+            return True
+        finally:
+            if events is not None:
+                os.close(events)
+
+
+def _remove_tree(folder: str) -> bool:
+    """Remove a cgroup and those below it; False where processes (or a dying cgroup) are in the way."""
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+            raise KernelError.of(f"removing the cgroup {folder}", error) from None
+        nested = below(folder)
+        return bool(nested) and all(_remove_tree(inner) for inner in nested) and _remove_tree(folder)
+    return True

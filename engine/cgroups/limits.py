@@ -1,0 +1,53 @@
+"""Limits as data: from the kernel's readings, as a change, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import UNSET
+
+from engine.cgroups import io
+from engine.errors import Unsupported
+from engine.model import IoLimit, LimitReading, Limits, LimitsChange
+
+
+def limits_of(readings: Iterable[LimitReading]) -> Limits:
+    """The limits that a set of readings shows."""
+    values = dict[str, Any]()
+    devices = dict[str, IoLimit]()
+    for reading in readings:
+        if reading.name == "io":
+            if isinstance(reading.value, str):
+                devices[reading.device] = io.limit_of(reading.value)
+        elif reading.value is not None:
+            values[reading.name] = reading.value
+    return Limits(**values, io=devices)
+
+
+def restoring(before: Limits, after: Limits) -> LimitsChange:
+    """The change that leads from `after` back to `before`: what an undo applies."""
+    fields = {
+        name: getattr(before, name)
+        for name in Limits.__struct_fields__
+        if name != "io" and getattr(before, name) != getattr(after, name)
+    }
+    devices = {
+        device: before.io.get(device, IoLimit())
+        for device in before.io | after.io
+        if before.io.get(device) != after.io.get(device)
+    }
+    return LimitsChange(**fields, io=devices or UNSET)
+
+
+def setting(limits: Limits) -> LimitsChange:
+    """The change that sets `limits` on a fresh cgroup."""
+    return restoring(limits, Limits())
+
+
+def refuse_unsupported(change: LimitsChange, readings: Iterable[LimitReading]) -> None:
+    """Raise Unsupported where the change sets a limit this host lacks; clearing such a one is taken."""
+    for reading in readings:
+        if not reading.supported and getattr(change, reading.name) not in (UNSET, None, False, {}):
+            doing = f"{reading.name} cannot be set here: {reading.why_not}"
+            raise Unsupported(doing, "leave it out; `tiffin doctor` tells more")
