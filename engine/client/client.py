@@ -122,7 +122,7 @@ class EngineClient:
         return self.waiting(ref, condition)()
 
     def waiting(self, ref: str, condition: str = "not-running") -> Callable[[], ExitStatus]:
-        """Begin to wait; the returned function blocks as `wait` does. What happens in between is not missed."""
+        """Begin to wait; the returned function blocks as `wait` does, missing nothing in between."""
         response = self._request("POST", _container(ref, "wait"), {"condition": condition})
 
         def ended() -> ExitStatus:
