@@ -1,4 +1,4 @@
-"""inotify(7): whether anything happened in some folders."""
+"""Whether anything happened in some folders; inotify(7)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,25 @@ class Watch:
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._fd < 0:
-            raise _error()
-        for folder in folders:
-            if (
-                _libc.inotify_add_watch(self._fd, os.fsencode(folder), _CHANGES | IN_ONLYDIR | IN_DONT_FOLLOW)
-                < 0
-            ):
-                error = _error(folder)
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # deleted meanwhile
-                    self.close()
-                    raise error
+        self._fd = _answer(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        try:
+            for folder in folders:
+                self._add(folder)
+        except OSError:
+            self.close()
+            raise
+
+    def _add(self, folder: str) -> None:
+        try:
+            _answer(
+                _libc.inotify_add_watch(
+                    self._fd, os.fsencode(folder), _CHANGES | IN_ONLYDIR | IN_DONT_FOLLOW
+                ),
+                folder,
+            )
+        except OSError as e:
+            if e.errno not in (errno.ENOENT, errno.ENOTDIR):  # deleted meanwhile
+                raise
 
     def changed(self) -> bool:
         """Whether something happened since the last time this was asked."""
@@ -55,6 +62,8 @@ class Watch:
             self._fd = -1
 
 
-def _error(*what: str) -> OSError:
-    code = ctypes.get_errno()
-    return OSError(code, os.strerror(code), *what)
+def _answer(result: int, about: str | None = None) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), about)
+    return result

@@ -1,0 +1,76 @@
+"""A confined process for one heavy or risky job: `python -sP -m engine.images.worker JOB`, a JSON object.
+
+It answers on standard output in JSON lines: `{"done": BYTES}` now and then, at last `{"result": …}` or
+`{"error": {…}}`. It dies with the engine that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from engine.errors import KernelError, TiffinError
+from engine.images import hiding
+from engine.images.confine import confine
+
+REPORT_INTERVAL = 0.1  # seconds between progress lines
+
+Job = hiding.HostJob
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A job and the pid of the engine that wants it done."""
+
+    job: Job
+    parent: int
+
+
+def say(message: dict[str, Any]) -> None:
+    """Write one line of the answer."""
+    line = msgspec.json.encode(message) + b"\n"
+    while line:
+        line = line[os.write(1, line) :]
+
+
+class Progress:
+    """Passes on how many bytes are done, not too often."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, done: int) -> None:
+        """Tell it that `done` bytes are done by now."""
+        now = time.monotonic()
+        if now - self._last >= REPORT_INTERVAL:
+            self._last = now
+            say({"done": done})
+
+
+def run(job: Job, progress: Progress) -> msgspec.Struct:
+    """Do one job; raises TiffinError."""
+    return hiding.make(job)
+
+
+def main(order: Order) -> int:
+    """Answer one order; returns the exit status."""
+    try:
+        confine(order.parent)
+        try:
+            result = run(order.job, Progress())
+        except OSError as e:
+            raise KernelError.of(
+                f"working on {e.filename}" if e.filename else "working on an image", e
+            ) from e
+    except TiffinError as e:
+        say({"error": {"kind": type(e).__name__, "message": e.message, "remedy": e.remedy}})
+        return 1
+    say({"result": result})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Order)))

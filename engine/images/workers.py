@@ -1,0 +1,121 @@
+"""The engine's side of the worker processes: start one, feed it, hear its progress and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine import errors
+from engine.images.worker import Job, Order
+
+T = TypeVar("T")
+Report = Callable[[int], None]
+CODE = Path(__file__).resolve().parents[2]  # the folder `engine` is in
+
+
+class _Failure(msgspec.Struct):
+    kind: str
+    message: str
+    remedy: str
+
+
+class _Line(msgspec.Struct):
+    done: int | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: _Failure | None = None
+
+
+async def work(
+    job: Job,
+    answer: type[T],
+    *,
+    source: AsyncIterable[bytes] | int | None = None,
+    progress: Report | None = None,
+) -> T:
+    """Have one job done in a process of its own.
+
+    `source` is what the worker reads on standard input: bytes to pass on, or a descriptor to hand over.
+    Raises the worker's TiffinError, or one of its own where it died; whatever `source` raises ends the
+    worker too.
+    """
+    order = msgspec.json.encode(Order(job, os.getpid())).decode()
+    stdin = (
+        source
+        if isinstance(source, int)
+        else asyncio.subprocess.PIPE
+        if source
+        else asyncio.subprocess.DEVNULL
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-sP", "-m", "engine.images.worker", order,
+        stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": str(CODE), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}, cwd="/",
+        start_new_session=True,  # a Ctrl-C at the engine's terminal is not for it
+    )  # fmt: skip
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        hearing = asyncio.create_task(_hear(process, progress))
+        complaints = asyncio.create_task(_read(process.stderr))
+        tasks += [hearing, complaints]
+        if source is not None and not isinstance(source, int):
+            assert process.stdin is not None
+            tasks.append(asyncio.create_task(_feed(source, process.stdin)))
+            done, _ = await asyncio.wait(tasks[::2], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a source that breaks off must not be taken for one that ends
+        last = await hearing
+        status = await process.wait()
+        if last.error is not None:
+            kind = getattr(errors, last.error.kind, errors.TiffinError)
+            failure = errors.TiffinError.__new__(kind)
+            errors.TiffinError.__init__(failure, last.error.message, last.error.remedy)
+            raise failure
+        if not bytes(last.result):
+            said = (await complaints).decode(errors="replace").strip().splitlines()
+            raise errors.TiffinError(
+                f"a worker process ended with status {status} and no answer"
+                + (f": {said[-1]}" if said else ""),
+                "look into engine.log; a process killed by the kernel points to a lack of memory",
+            )
+        return msgspec.json.decode(last.result, type=answer)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await process.wait()
+
+
+async def _hear(process: asyncio.subprocess.Process, progress: Report | None) -> _Line:
+    """The worker's last line; progress is passed on meanwhile."""
+    assert process.stdout is not None
+    line = _Line()
+    while raw := await process.stdout.readline():
+        line = msgspec.json.decode(raw, type=_Line)
+        if line.done is not None and progress is not None:
+            progress(line.done)
+    return line
+
+
+async def _read(stream: asyncio.StreamReader | None) -> bytes:
+    assert stream is not None
+    return await stream.read()
+
+
+async def _feed(source: AsyncIterable[bytes], pipe: asyncio.StreamWriter) -> None:
+    try:
+        async for piece in source:
+            pipe.write(piece)
+            await pipe.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the worker has heard enough; its answer says why
+    finally:
+        pipe.close()
