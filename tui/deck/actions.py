@@ -2,106 +2,189 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
 
 from engine.errors import TiffinError
-from engine.model import Limits, LimitsApplied
+from engine.model import IoLimit, Limits, LimitsApplied, LimitsChange
 from tui.deck.background import Background
 from tui.deck.engine_link import Link
 from tui.deck.messages import Notice
-from tui.deck.steps import Turn
+from tui.deck.selection import Gauge
+from tui.deck.steps import turn
+from tui.deck.store import Store
+from tui.presentation.quantities import exact_cores, size_limit
 
-Post = Callable[[object], object]
+Verb = Literal["start", "stop", "restart", "pause", "unpause", "kill", "remove"]
+DOING: dict[Verb, str] = {
+    "start": "starting", "stop": "stopping", "restart": "restarting", "pause": "pausing",
+    "unpause": "waking", "kill": "killing", "remove": "removing",
+}  # fmt: skip
 
 
 class Actions:
-    """The verbs of the deck; each returns at once and says later what became of it."""
+    """The verbs of the deck; each returns at once and what became of it is told later.
 
-    def __init__(self, link: Link, post: Post, applied: Callable[[str, Limits], None]) -> None:
-        """`post` and `applied` (called with the id and limits that the kernel took) may be called in any thread."""
+    `tell` posts a notice from any thread; `later` runs a function in the app's thread, from any thread;
+    `changed` is called in the app's thread after the store was changed.
+    """
+
+    def __init__(
+        self, link: Link, store: Store, tell: Callable[[Notice], object], later: Callable[..., object],
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._link = link
-        self._post = post
-        self._applied = applied
+        self._store = store
+        self._tell = tell
+        self._later = later
+        self._changed = changed
         self._background = Background()
 
     def attempt(
-        self, work: Callable[[], object], done: str = "", lane: str = "", then: Callable[[], None] | None = None
+        self,
+        work: Callable[[], object],
+        done: str = "",
+        *,
+        lane: str = "",
+        then: Callable[[], object] | None = None,
     ) -> None:
-        """Run `work` in a thread and say `done`, or the error's sentence; `then` runs in that thread in either case."""
+        """Run `work` in a thread and say `done`, or the error's sentence; `then` runs in the app's thread in any case.
+
+        Works of one lane run one after the other, in the order they came.
+        """
 
         def run() -> None:
             try:
                 work()
             except TiffinError as error:
-                self._post(Notice(str(error), "error"))
+                self._tell(Notice(str(error), "error"))
             else:
                 if done:
-                    self._post(Notice(done))
+                    self._tell(Notice(done))
             finally:
                 if then is not None:
-                    then()
+                    self._later(then)
 
         self._background.run(run, lane)
 
-    def start(self, id: str) -> None:
-        """Start one."""
-        self.attempt(lambda: self._link.client.start(id))
+    def act(self, verb: Verb, id: str) -> None:
+        """Do one of the verbs to a container; until it is done, the screen says so."""
+        client = self._link.client
+        works: dict[Verb, Callable[[], None]] = {
+            "start": lambda: client.start(id),
+            "stop": lambda: client.stop(id),
+            "restart": lambda: client.restart(id),
+            "pause": lambda: client.pause(id),
+            "unpause": lambda: client.unpause(id),
+            "kill": lambda: client.kill(id),
+            "remove": lambda: client.remove(id, force=True),
+        }
+        self._occupy(id, DOING[verb])
+        self.attempt(works[verb], then=lambda: self._occupy(id, ""))
 
-    def stop(self, id: str) -> None:
-        """Stop one within its grace time."""
-        self.attempt(lambda: self._link.client.stop(id))
+    # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def restart(self, id: str) -> None:
-        """Stop and start one."""
-        self.attempt(lambda: self._link.client.restart(id))
+    def turn(self, id: str, gauge: Gauge, up: bool) -> bool:
+        """Turn one limit a step; False where there is no further step.
 
-    def pause(self, id: str) -> None:
-        """Freeze one."""
-        self.attempt(lambda: self._link.client.pause(id))
-
-    def unpause(self, id: str) -> None:
-        """Thaw one."""
-        self.attempt(lambda: self._link.client.unpause(id))
-
-    def kill(self, id: str) -> None:
-        """Send SIGKILL."""
-        self.attempt(lambda: self._link.client.kill(id))
-
-    def remove(self, id: str) -> None:
-        """Remove one with its private layer and logs, running or not."""
-        self.attempt(lambda: self._link.client.remove(id, force=True))
-
-    def turn(self, id: str, name: str, turn: Turn, then: Callable[[], None]) -> None:
-        """Set one limit to its next step; changes of one container are made in the order of the keys."""
+        The screen shows the new limit at once, so that the next key goes on from it; what the kernel then took
+        replaces it, and so does the old limit where it refused.
+        """
+        container, host = self._store.containers[id], self._store.host
+        step = turn(
+            gauge,
+            container.limits,
+            up,
+            cores=host.cores,
+            memory=host.memory_total,
+            used=self._store.sample(id).memory or 0,
+            device=self._device(container.limits),
+        )
+        if step is None:
+            return False
+        before = container.limits
+        self._show(id, merged(before, step))
 
         def work() -> None:
-            self._took(id, self._link.client.update(id, turn.change))
+            try:
+                applied = self._link.client.update(id, step)
+            except TiffinError:
+                self._later(self._show, id, before)
+                raise
+            self._later(self._took, id, step, applied)
 
-        self.attempt(work, lane=f"limits {id}", then=then)
+        self.attempt(work, lane=f"limits {id}")
+        return True
 
-    def undo(self, id: str, name: str) -> None:
+    def undo(self, id: str) -> None:
         """Take back the last change of one container's limits."""
+        name = self._store.containers[id].name
 
         def work() -> None:
             applied = self._link.client.undo(id)
-            self._took(id, applied)
-            self._post(Notice(f"{name}: {changes(applied)}"))
+            self._later(self._show, id, applied.after)
+            self._tell(Notice(f"{name}: {changes(applied)}"))
 
         self.attempt(work, lane=f"limits {id}")
 
-    def _took(self, id: str, applied: LimitsApplied) -> None:
-        self._applied(id, applied.after)
+    def _took(self, id: str, asked: LimitsChange, applied: LimitsApplied) -> None:
+        container = self._store.containers.get(id)
+        if (
+            container is not None and merged(applied.before, asked) == container.limits
+        ):  # no later key turned it on
+            self._show(id, applied.after)
+
+    def _device(self, limits: Limits) -> str:
+        """The device that the IO gauge turns: one limited already, or else the one with the containers' files."""
+        if limits.io:
+            return next(iter(limits.io))
+        try:
+            number = os.stat(self._link.client.instance.state).st_dev
+        except OSError:  # no state yet: the engine will say what it makes of it
+            number = 0
+        return f"{os.major(number)}:{os.minor(number)}"
+
+    def _show(self, id: str, limits: Limits) -> None:
+        self._store.turned(id, limits)
+        self._changed()
+
+    def _occupy(self, id: str, doing: str) -> None:
+        self._store.occupy(id, doing)
+        self._changed()
+
+
+def merged(limits: Limits, change: LimitsChange) -> Limits:
+    """The limits as they are once the kernel has taken a change."""
+    fields = {
+        name: value for name in Limits.__struct_fields__ if (value := getattr(change, name)) is not UNSET
+    }
+    if "io" in fields:
+        fields["io"] = {d: limit for d, limit in {**limits.io, **fields["io"]}.items() if limit != IoLimit()}
+    return msgspec.structs.replace(limits, **fields)
 
 
 def changes(applied: LimitsApplied) -> str:
-    """What one undo changed, in words: "cpus ∞ → 0.5"."""
+    """What one change of limits did, in words: "cpus 0.5 → ∞"."""
     names = [f for f in Limits.__struct_fields__ if getattr(applied.before, f) != getattr(applied.after, f)]
-    return ", ".join(
-        f"{name.replace('_', ' ')} {_said(getattr(applied.before, name))} → {_said(getattr(applied.after, name))}"
+    told = (
+        f"{name.replace('_', ' ')} {_said(name, applied.before)} → {_said(name, applied.after)}"
         for name in names
-    ) or "nothing changed"
+    )
+    return ", ".join(told) or "nothing changed"
 
 
-def _said(value: object) -> str:
-    return "∞" if value is None else str(value)
-
+def _said(name: str, limits: Limits) -> str:
+    value = getattr(limits, name)
+    if value is None or value == {}:
+        return "∞"
+    if name in ("memory", "memory_high", "swap"):
+        return size_limit(value)
+    if name == "io":
+        return ", ".join(f"{device} {size_limit(limit.write_bps)}/s" for device, limit in value.items())
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return exact_cores(value) if isinstance(value, float) else str(value)

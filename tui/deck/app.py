@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
+import os
 from typing import Any
 
 import msgspec
@@ -32,28 +31,31 @@ class DeckApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
     def __init__(
-        self, instance: Instance, link: Link | None = None, *, read_only: bool = False, theme_name: str | None = None
+        self,
+        instance: Instance,
+        link: Link | None = None,
+        *,
+        read_only: bool = False,
+        theme_name: str | None = None,
     ) -> None:
-        import os
-
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.instance = instance
-        self.read_only = read_only
         self.settings_path = instance.config / "settings.toml"
         self.settings, warning = settings.load(self.settings_path)
         self._themes = theme.load(instance.config / "themes")
         self._warnings = [*self._themes.warnings, *([warning] if warning else [])]
-        self.palette = self._choose(theme_name)
+        self.palette = self._choose(theme_name)  # Textual asks for its colours while it is being constructed
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        for palette in self._themes.palettes.values():
+            self.register_theme(palette.textual())
+        self.instance = instance
+        self.read_only = read_only
         self.store = Store()
         self.selection = Selection()
         self.link: Link = link or EngineLink(instance)
-        self.actions = Actions(self.link, self.post_message, self._applied)
+        self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
         self.changed: Signal[Store] = Signal(self, "changed")
 
     def _choose(self, name: str | None) -> theme.Palette:
         palettes = self._themes.palettes
-        for palette in palettes.values():
-            self.register_theme(palette.textual())
         for wanted in (name, self.settings.theme):
             if wanted in palettes:
                 return palettes[wanted]
@@ -98,20 +100,8 @@ class DeckApp(App[int]):
     def on_notice(self, message: messages.Notice) -> None:
         self.notify(message.text, severity=message.severity, timeout=8 if message.severity == "error" else 4)
 
-    def on_store_changed(self) -> None:
-        self._publish()
-
     def _publish(self) -> None:
-        with self.batch_update():
-            self.changed.publish(self.store)
-
-    def _applied(self, id: str, limits: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
-            self.call_later(self._turned, id, limits)
-
-    def _turned(self, id: str, limits: Any) -> None:
-        self.store.turned(id, limits)
-        self._publish()
+        self.changed.publish(self.store)
 
     # ── what is remembered ──────────────────────────────────────────────────────────────────────────────────
 
@@ -124,12 +114,11 @@ class DeckApp(App[int]):
         try:
             settings.save(self.settings_path, changed)
         except OSError as error:
-            self.notify(f"the choice is not remembered: {self.settings_path}: {error.strerror}", severity="warning")
+            self.notify(
+                f"the choice is not remembered: {self.settings_path}: {error.strerror}", severity="warning"
+            )
 
     # ── actions of every screen ─────────────────────────────────────────────────────────────────────────────
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return True
 
     def refuses(self) -> bool:
         """Whether acting keys are off; says so when they are."""
@@ -157,6 +146,3 @@ def main(instance: Instance, *, read_only: bool = False, theme: str | None = Non
     app = DeckApp(instance, read_only=read_only, theme_name=theme)
     result = app.run()
     return app.return_code or result or 0
-
-
-Act = Callable[[str], None]

@@ -54,7 +54,7 @@ class EngineLink:
         self._lock = threading.Lock()
         self._newest: Snapshot | None = None
         self._history: list[History] = []
-        self._stopping = False
+        self._stopping = threading.Event()
         self._may_start = True
         self._wake = threading.Event()
 
@@ -65,7 +65,7 @@ class EngineLink:
 
     def stop(self) -> None:
         """See Link."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
 
     def take(self) -> Snapshot | None:
@@ -87,12 +87,12 @@ class EngineLink:
 
     def _follow(self) -> None:
         tries = 0
-        while not self._stopping:
+        while not self._stopping.is_set():
             answered = False
             try:
                 EngineClient.connect(self.client.instance, start=self._may_start)
                 for snapshot in self.client.live():
-                    if self._stopping:
+                    if self._stopping.is_set():
                         return
                     if not answered:
                         answered = True

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
-ACTING = frozenset(
-    ("start_stop", "restart", "pause", "kill", "remove", "turn", "undo", "limits", "new", "shell", "attach", "revive")
-)
-"""Actions that `--read-only` refuses."""
-
-APP = [
+APP: list[BindingType] = [
     Binding("q", "quit", "quit", id="app.quit"),
     Binding("question_mark", "help", "all keys", id="app.help"),
     Binding("colon,ctrl+p", "command_palette", "palette", id="app.palette"),
     Binding("R", "read_only", "read-only", id="app.read_only"),
-    Binding("ctrl+c", "quit_hint", "", show=False, id="app.interrupt"),
 ]
 
-MAIN = [
+MAIN: list[BindingType] = [
     Binding("s", "start_stop", "stop / start", id="container.start_stop"),
     Binding("r", "restart", "restart", id="container.restart"),
     Binding("p", "pause", "pause", id="container.pause"),
@@ -40,10 +34,12 @@ MAIN = [
     Binding("slash", "filter", "filter", id="view.filter"),
     Binding("space", "mark", "mark", id="select.mark"),
     Binding("escape", "back", "back", id="view.back"),
-    Binding("up,k", "move('up')", "up", id="select.up"),
-    Binding("down,j", "move('down')", "down", id="select.down"),
-    Binding("left,h", "move('left')", "gauge left", id="select.left"),
-    Binding("right", "move('right')", "gauge right", id="select.right"),
+    Binding("j", "move('next')", "next", id="select.next"),
+    Binding("k", "move('previous')", "previous", id="select.previous"),
+    Binding("up", "move('up')", "above", id="select.up"),
+    Binding("down", "move('down')", "below", id="select.down"),
+    Binding("left", "move('left')", "gauge before", id="select.left"),
+    Binding("right", "move('right')", "gauge after", id="select.right"),
     Binding("pageup", "move('pageup')", "page up", id="select.pageup"),
     Binding("pagedown", "move('pagedown')", "page down", id="select.pagedown"),
     Binding("g,home", "move('first')", "first", id="select.first"),

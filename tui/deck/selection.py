@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 Gauge = Literal["cpu", "memory", "io", "pids"]
@@ -14,17 +14,20 @@ class Selection:
 
     def __init__(self) -> None:
         self.current = ""  # container id; empty with none to select
+        self.wanted = ""  # to be selected as soon as it is shown
         self.marked: set[str] = set()
         self.gauge: Gauge = "cpu"
         self.order: Sequence[str] = ()  # what is shown, in the order it is shown
 
-    def reconcile(self, order: Sequence[str], alive: Sequence[str] | set[str] | None = None) -> None:
-        """Take a new order; a selected container that left it gives way to its neighbour."""
+    def reconcile(self, order: Sequence[str], alive: Collection[str]) -> None:
+        """Take a new order of what is shown, and what there is at all; a selected container that left it gives way to its neighbour."""
+        if self.wanted in order:
+            self.current, self.wanted = self.wanted, ""
         if self.current not in order:
             place = self.order.index(self.current) if self.current in self.order else 0
             self.current = order[min(place, len(order) - 1)] if order else ""
         self.order = order
-        self.marked &= set(alive if alive is not None else order)
+        self.marked &= set(alive)
 
     def select(self, id: str) -> None:
         """Put the cursor on one that is shown."""

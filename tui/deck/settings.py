@@ -1,11 +1,11 @@
 """What the deck remembers, in `settings.toml` of the settings folder; read once, replaced as a whole.
 
-    theme = "dark"          the theme chosen last
-    view = "panes"          or "table"
-    welcomed = true         the first run has been; see welcome.py
+theme = "dark"          the theme chosen last
+view = "panes"          or "table"
+welcomed = true         the first run has been; see welcome.py
 
-    [keys]                  other keys for actions, by the id that `?` shows beside each
-    "container.kill" = "ctrl+k"
+[keys]                  other keys for actions, by the id that `?` shows beside each
+"container.kill" = "ctrl+k"
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import msgspec
 
 from engine.model import IoLimit, Limits, LimitsChange
 from tui.deck.selection import Gauge
-from tui.presentation.quantities import cores_limit, size_limit
 
 N = TypeVar("N", int, float)
 MiB = 1 << 20
@@ -19,40 +18,32 @@ IO_STEPS = tuple(MiB * n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 200
 MEMORY_LEAST = 4 * MiB
 
 
-class Turn(msgspec.Struct, frozen=True):
-    """One step of one limit."""
-
-    change: LimitsChange
-    text: str  # what it becomes: "0.5", "64M", "∞"
-
-
-def turn(gauge: Gauge, limits: Limits, up: bool, *, cores: int, memory: int, used: int, device: str) -> Turn | None:
+def turn(
+    gauge: Gauge, limits: Limits, up: bool, *, cores: int, memory: int, used: int, device: str
+) -> LimitsChange | None:
     """The next step up or down from what `limits` has; None at the end of the scale, or where it cannot be.
 
     `cores` and `memory` (bytes) are the machine's and end the scales: above them there is no limit. `used` is
-    the memory in use, in bytes: a first limit begins above it. `device` is the one whose throughput IO turns.
+    the memory in use, in bytes: a first limit is close above it, not at the machine's size. `device` is the one whose throughput IO turns.
     """
     match gauge:
         case "cpu":
             cpus = step(cpu_scale(cores), limits.cpus, up)
-            return Turn(LimitsChange(cpus=cpus), cores_limit(cpus)) if cpus != limits.cpus else None
+            return LimitsChange(cpus=cpus) if cpus != limits.cpus else None
         case "memory":
             scale = memory_scale(memory)
-            if limits.memory is None and not up:  # begin close to what it uses, not at the machine's size
-                scale = [s for s in scale if s <= used * 2] or scale[:1]
+            if limits.memory is None and used:
+                scale = [size for size in scale if size <= used * 2] or scale[:1]
             bytes = step(scale, limits.memory, up)
-            return Turn(LimitsChange(memory=bytes), size_limit(bytes)) if bytes != limits.memory else None
+            return LimitsChange(memory=bytes) if bytes != limits.memory else None
         case "pids":
             pids = step(PIDS_STEPS, limits.pids, up)
-            text = "∞" if pids is None else str(pids)
-            return Turn(LimitsChange(pids=pids), text) if pids != limits.pids else None
+            return LimitsChange(pids=pids) if pids != limits.pids else None
         case "io":
             now = limits.io.get(device, IoLimit())
             rate = step(IO_STEPS, now.write_bps, up)
-            if not device or rate == now.write_bps:
-                return None
             limit = msgspec.structs.replace(now, read_bps=rate, write_bps=rate)
-            return Turn(LimitsChange(io={device: limit}), size_limit(rate) + ("/s" if rate else ""))
+            return LimitsChange(io={device: limit}) if limit != now else None
 
 
 def step(scale: Sequence[N], now: N | None, up: bool) -> N | None:

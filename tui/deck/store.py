@@ -45,9 +45,14 @@ class Trace:
         begin = self.points[0].at if self.points else float("inf")
         nothing: list[float | None] = [None] * len(history.at)
         columns = zip(
-            history.at, history.fields.get("cpu", nothing), history.fields.get("cpu_some", nothing), strict=True
+            history.at,
+            history.fields.get("cpu", nothing),
+            history.fields.get("cpu_some", nothing),
+            strict=True,
         )
-        self.points.extendleft([Point(at, cpu, stall) for at, cpu, stall in columns if at < begin - 0.01][::-1])
+        self.points.extendleft(
+            [Point(at, cpu, stall) for at, cpu, stall in columns if at < begin - 0.01][::-1]
+        )
 
 
 class Store:
@@ -58,6 +63,8 @@ class Store:
         self.containers: dict[str, ContainerSummary] = {}
         self.traces: dict[str, Trace] = {}
         self.tails: dict[str, list[str]] = {}  # last lines of output, oldest first
+        self.busy: dict[str, str] = {}  # what an action is doing to a container now: "stopping"
+        self.revision = 0  # grows with every change
         self.gone = ""  # why the engine does not answer; empty while it does
         self.stopped = False  # it was stopped on purpose
 
@@ -78,6 +85,7 @@ class Store:
     def apply(self, snapshot: Snapshot) -> None:
         """Take a newer snapshot."""
         before = self.containers
+        self.revision += 1
         self.snapshot = snapshot
         self.containers = {container.id: container for container in snapshot.containers}
         for gone in self.traces.keys() - self.containers.keys():
@@ -97,6 +105,7 @@ class Store:
     def seed(self, histories: Iterable[History]) -> None:
         """Take the last minute as the engine remembers it."""
         for history in histories:
+            self.revision += 1
             if history.id in self.containers:
                 self.traces.setdefault(history.id, Trace()).seed(history)
 
@@ -105,6 +114,15 @@ class Store:
         container = self.containers.get(id)
         if container is None or container.limits == limits:
             return
+        self.revision += 1
         self.containers[id] = msgspec.structs.replace(container, limits=limits)
         if (trace := self.traces.get(id)) is not None:
             trace.turned.append(self.now)
+
+    def occupy(self, id: str, doing: str) -> None:
+        """Say what is being done to a container; "" when it is done."""
+        self.revision += 1
+        if doing:
+            self.busy[id] = doing
+        else:
+            self.busy.pop(id, None)

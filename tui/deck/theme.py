@@ -6,6 +6,7 @@ a theme gives one warning, and the others work.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from importlib.resources import files
@@ -39,14 +40,22 @@ class Palette:
         self.name = name
         self.dark = dark
         self.colors = colors
+        self.empty = (
+            "·" if "NO_COLOR" in os.environ else " "
+        )  # the empty part of a bar, where no ground shows it
         self._styles: dict[object, Style] = {}
 
-    def style(self, ink: Ink, ground: Ink = "background", *, bold: bool = False, reverse: bool = False) -> Style:
+    def style(
+        self, ink: Ink, ground: Ink = "background", *, bold: bool = False, reverse: bool = False
+    ) -> Style:
         """Text of one meaning on a ground of another."""
         key = (ink, ground, bold, reverse)
         if (style := self._styles.get(key)) is None:
             style = Style(
-                color=self.colors[ink], bgcolor=self.colors[ground], bold=bold or None, reverse=reverse or None
+                color=self.colors[ink],
+                bgcolor=self.colors[ground],
+                bold=bold or None,
+                reverse=reverse or None,
             )
             self._styles[key] = style
         return style
@@ -83,7 +92,9 @@ class Palette:
 
 def variables(colors: dict[str, str]) -> dict[str, str]:
     """CSS variables of a theme; "text" is `$ink`, since Textual gives `$text` a meaning of its own."""
-    named = {("ink" if ink == "text" else ink): colors[ink] for ink in INKS if ink not in ("background", "surface")}
+    named = {
+        ("ink" if ink == "text" else ink): colors[ink] for ink in INKS if ink not in ("background", "surface")
+    }
     return {
         **named,
         "border": colors["border"],

@@ -1,0 +1,215 @@
+"""The table: its columns, which of them fit, and one container as a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.model import ContainerSummary, HostSample, Sample
+from tui.deck.draw.bars import NEAR, history
+from tui.deck.draw.line import Line, Row
+from tui.deck.draw.pane import STALLED, cpu_scale
+from tui.deck.store import Trace
+from tui.deck.theme import Ink, Palette
+from tui.presentation.quantities import ABSENT, cores, cores_limit, count, of_limit, share, size, size_limit
+from tui.presentation.states import VICTIM, look, why
+from tui.presentation.text import clip, harmless, pad
+from tui.presentation.text import width as cell_width
+from tui.presentation.times import clock, duration
+
+SIGNS = 4  # cells before the first column: cursor, mark, glyph
+LEAST_NAME, MOST_NAME = 12, 32
+NOTHING = Trace()
+
+
+class RowView(msgspec.Struct, frozen=True):
+    """Everything one row shows."""
+
+    container: ContainerSummary
+    sample: Sample
+    trace: Trace
+    host: HostSample
+    now: float
+
+
+Cell = tuple[str, Ink]
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column. `rank` decides which give way where there is little room: the highest first."""
+
+    key: str
+    title: str
+    width: int
+    rank: int
+    cell: Callable[[RowView], Cell]
+    value: Callable[[RowView], Any]
+    right: bool = True
+
+
+def _number(value: float | None) -> float:
+    return -1.0 if value is None else value
+
+
+def _plain(text: str) -> Cell:
+    return text, "text"
+
+
+def _quiet(text: str) -> Cell:
+    return text, "muted"
+
+
+def _of(view: RowView) -> Cell:
+    limit, used = view.container.limits.cpus, view.sample.cpu
+    near = limit is not None and used is not None and used / limit >= NEAR
+    return of_limit(used, limit), "warn" if near else "muted"
+
+
+def _stall(view: RowView) -> Cell:
+    stall = view.sample.cpu_some
+    return share(stall), "stalled" if _number(stall) >= STALLED else "muted"
+
+
+def _throttled(view: RowView) -> Cell:
+    part = view.sample.throttled
+    return share(part), "warn" if _number(part) >= STALLED else "muted"
+
+
+def _memory(view: RowView) -> Cell:
+    limit, used = view.container.limits.memory, view.sample.memory
+    near = limit is not None and used is not None and used / limit >= NEAR
+    return size(used), "warn" if near else "text"
+
+
+def _cores_limit(limit: float | None) -> str:
+    told = cores_limit(limit)
+    return told if len(told) <= 4 else cores(limit)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "name", "NAME", LEAST_NAME, 0, lambda v: _plain(harmless(v.container.name)), lambda v: v.container.name, False
+    ),
+    Column(
+        "image", "IMAGE", 16, 9, lambda v: _quiet(harmless(v.container.image)), lambda v: v.container.image, False
+    ),
+    Column("cpu", "CPU", 4, 0, lambda v: _plain(cores(v.sample.cpu)), lambda v: _number(v.sample.cpu)),
+    Column("of", "of", 4, 5, _of, lambda v: _number(v.sample.cpu) / (v.container.limits.cpus or float("inf"))),
+    Column(
+        "cpus", "lim", 4, 2, lambda v: _quiet(_cores_limit(v.container.limits.cpus)),
+        lambda v: v.container.limits.cpus or float("inf"),
+    ),
+    Column("throttled", "thr", 4, 8, _throttled, lambda v: _number(v.sample.throttled)),
+    Column("stall", "stall", 5, 1, _stall, lambda v: _number(v.sample.cpu_some)),
+    Column("minute", "1 min", 12, 7, lambda v: _plain(""), lambda v: _number(v.sample.cpu), False),
+    Column("memory", "MEM", 4, 0, _memory, lambda v: _number(v.sample.memory)),
+    Column("cache", "+cache", 6, 6, lambda v: _quiet(size(v.sample.cache)), lambda v: _number(v.sample.cache)),
+    Column(
+        "limit", "lim", 4, 1, lambda v: _quiet(size_limit(v.container.limits.memory)),
+        lambda v: v.container.limits.memory or float("inf"),
+    ),
+    Column("read", "IO r/s", 6, 3, lambda v: _plain(size(v.sample.io_read)), lambda v: _number(v.sample.io_read)),
+    Column("write", "w/s", 4, 3, lambda v: _plain(size(v.sample.io_write)), lambda v: _number(v.sample.io_write)),
+    Column("rx", "NET ↓/s", 7, 4, lambda v: _plain(size(v.sample.net_rx)), lambda v: _number(v.sample.net_rx)),
+    Column("tx", "↑/s", 4, 4, lambda v: _plain(size(v.sample.net_tx)), lambda v: _number(v.sample.net_tx)),
+    Column("pids", "PIDS", 4, 4, lambda v: _plain(count(v.sample.pids)), lambda v: _number(v.sample.pids)),
+    Column(
+        "up", "UP", 4, 2, lambda v: _plain(duration(v.now - v.container.state.started_at, 1)),
+        lambda v: -v.container.state.started_at,
+    ),
+)  # fmt: skip
+BY_KEY = {column.key: column for column in COLUMNS}
+
+
+class Fit(msgspec.Struct, frozen=True):
+    """The columns that fit a width, each with the cells it gets."""
+
+    columns: list[tuple[Column, int]]
+    width: int
+
+
+def fit(width: int) -> Fit:
+    """As many columns as there is room for; the name takes what is left."""
+    shown = list(COLUMNS)
+    while len(shown) > 1 and _needed(shown) > width:
+        worst = max(column.rank for column in shown)
+        if worst == 0:
+            break
+        shown = [column for column in shown if column.rank != worst]
+    spare = max(0, width - _needed(shown))
+    for rank in range(1, 10):  # one that gave way with others of its rank may still fit alone
+        for column in COLUMNS:
+            if column.rank == rank and column not in shown and column.width + 1 <= spare:
+                shown.append(column)
+                spare -= column.width + 1
+    shown.sort(key=COLUMNS.index)
+    grown = min(spare, MOST_NAME - LEAST_NAME)
+    rest = spare - grown
+    extra = {"name": grown, "minute": min(rest, 18)}
+    return Fit([(column, column.width + extra.get(column.key, 0)) for column in shown], width)
+
+
+def _needed(columns: Sequence[Column]) -> int:
+    return SIGNS + sum(column.width + 1 for column in columns)
+
+
+def header(fit: Fit, sort: str, descending: bool, palette: Palette) -> Line:
+    """The row of titles; the sorted column's is bright and has an arrow."""
+    row = Row().add(" " * SIGNS, palette.style("muted", "surface"))
+    for column, width in fit.columns:
+        sorted_by = column.key == sort
+        style = palette.style("selected" if sorted_by else "muted", "surface", bold=sorted_by)
+        title = column.title
+        if sorted_by:
+            arrow = "▼" if descending else "▲"
+            title = f"{column.title} {arrow}" if len(title) + 2 <= width else f"{title[: width - 1]}{arrow}"
+        row.add(pad(title, width, column.right) + " ", style)
+    return row.fill(fit.width, palette.style("muted", "surface")).segments
+
+
+def column_at(fit: Fit, x: int) -> str:
+    """The key of the column drawn at a cell of the header; empty beside them."""
+    edge = SIGNS
+    for column, width in fit.columns:
+        if edge <= x <= edge + width:
+            return column.key
+        edge += width + 1
+    return ""
+
+
+def draw(view: RowView, fit: Fit, palette: Palette, *, selected: bool, marked: bool) -> Line:
+    """One container in exactly the width that was fitted."""
+    ground: Ink = "selection" if selected else "background"
+    state = view.container.state
+    glyph, tone = look(state)
+    row = Row().add("▌" if selected else " ", palette.style("selected", ground))
+    row.add("✓" if marked else " ", palette.style("selected", ground)).add(
+        f"{glyph} ", palette.style(tone, ground)
+    )
+    running = state.status in ("running", "paused")
+    for column, width in fit.columns:
+        if column.key == "name":
+            sign = f" {VICTIM}" if running and _number(view.sample.cpu_some) >= STALLED else ""
+            name = clip(harmless(view.container.name), width - len(sign))
+            row.add(name, palette.style("text", ground, bold=selected)).add(
+                sign, palette.style("stalled", ground)
+            )
+            row.fill(row.cells + width - len(sign) - cell_width(name) + 1, palette.style("text", ground))
+        elif not running and column.key != "image":
+            reason = why(state) + (f" · {clock(state.finished_at)}" if state.finished_at else "")
+            ink: Ink = "failed" if tone == "failed" else "muted"
+            row.add(clip(harmless(reason), fit.width - row.cells), palette.style(ink, ground))
+            break
+        elif column.key == "minute":
+            scale = cpu_scale(view.container, view.host)
+            row.join(history(view.trace.points, view.trace.turned, view.now, width, scale, palette, ground))
+            row.add(" ", palette.style("text", ground))
+        else:
+            text, ink = column.cell(view)
+            row.add(
+                pad(text, width, column.right) + " ",
+                palette.style("muted" if text == ABSENT else ink, ground),
+            )
+    return row.fill(fit.width, palette.style("text", ground)).segments

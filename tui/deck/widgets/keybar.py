@@ -1,0 +1,76 @@
+"""The bottom row: the keys that matter most now, as many as fit."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.binding import Binding
+from textual.screen import Screen
+
+from tui.deck.draw.line import Line, Row
+from tui.deck.messages import KeyPressed
+from tui.deck.theme import palette_of
+from tui.deck.widgets.drawn import DrawnLine
+from tui.presentation.text import width
+
+SHOWN = (
+    ("app.help", "keys"), ("container.start_stop", "stop"), ("container.pause", "pause"), ("limit.up", "limit"),
+    ("limit.edit", "limits"), ("view.toggle", "table"), ("view.details", "open"), ("container.restart", "restart"),
+    ("view.filter", "filter"), ("container.new", "new"), ("view.logs", "logs"), ("container.shell", "shell"),
+    ("container.remove", "remove"), ("app.quit", "quit"), ("limit.undo", "undo"), ("select.mark", "mark"),
+    ("container.kill", "kill"), ("app.palette", "palette"),
+)  # fmt: skip
+"""Binding ids and words, the most important first; the bar shows them in this order, as many as fit."""
+
+SIGNS = {
+    "question_mark": "?", "slash": "/", "plus": "+", "minus": "−", "enter": "⏎", "space": "␣", "colon": ":",
+    "escape": "esc", "delete": "del", "less_than_sign": "<", "greater_than_sign": ">",
+}  # fmt: skip
+
+
+def key_sign(key: str) -> str:
+    """How a key is written on screen: "question_mark" as "?"."""
+    return SIGNS.get(key, key.replace("ctrl+", "^"))
+
+
+class KeyBar(DrawnLine):
+    """Keys with their meaning, made from the bindings as they are now; a click does what the key does."""
+
+    def __init__(self) -> None:
+        super().__init__("keys")
+        self.words: dict[str, str] = {}  # instead of those above, by id
+        self._places: list[tuple[int, int, str]] = []  # from cell, to cell, action
+
+    def line(self) -> Line:
+        """See DrawnLine."""
+        palette, wide = palette_of(self), self.outer_size.width
+        sign, word = palette.style("selected", "surface", bold=True), palette.style("muted", "surface")
+        by_id = bindings(self.screen)
+        row = Row()
+        self._places = []
+        for id, text in SHOWN:
+            if id not in by_id:
+                continue
+            keys = key_sign(by_id[id].key)
+            if id == "limit.up" and "limit.down" in by_id:
+                keys += f" {key_sign(by_id['limit.down'].key)}"
+            text = self.words.get(id, text)
+            needs = width(keys) + width(text) + 3
+            if row.cells + needs > wide:
+                continue
+            self._places.append((row.cells, row.cells + needs, by_id[id].action))
+            row.add(f" {keys}", sign).add(f" {text} ", word)
+        return row.fill(wide, word).segments
+
+    def on_click(self, event: events.Click) -> None:
+        for begin, end, action in self._places:
+            if begin <= event.x < end:
+                self.post_message(KeyPressed(action))
+
+
+def bindings(screen: Screen[object]) -> dict[str, Binding]:
+    """The bindings in force on a screen, by id, each with the first of its keys."""
+    found: dict[str, Binding] = {}
+    for active in screen.active_bindings.values():
+        if active.binding.id and active.binding.id not in found:
+            found[active.binding.id] = active.binding
+    return found
