@@ -2,7 +2,7 @@
 
 Every wrapper raises OSError as the os module does; callers that talk to people turn it into a KernelError.
 Imports are few because the launcher loads this module too. Constants are named as the kernel names them.
-The mount API is in `mount`, pidfds in `pidfd`, inotify in `inotify`.
+The mount API is in `mount`, pidfds are in `pidfd`, openat2 is in `paths`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,6 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-
-RESOLVE_NO_XDEV = 0x01
-RESOLVE_NO_MAGICLINKS = 0x02
-RESOLVE_NO_SYMLINKS = 0x04
-RESOLVE_BENEATH = 0x08
-RESOLVE_IN_ROOT = 0x10
 
 CLOSE_RANGE_CLOEXEC = 0x04
 
@@ -56,12 +50,13 @@ _NUMBERS = {
 }
 _OLD = _NUMBERS.get(os.uname().machine, {})
 _CLOSE_RANGE = 436
-_OPENAT2 = 437
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 _syscall.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 6
+_prctl = _libc.prctl
+_prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 # clone must not give up the interpreter's lock: the child has no other thread that could hand it back.
 _locked_syscall = ctypes.PyDLL(None, use_errno=True).syscall
 _locked_syscall.restype = ctypes.c_long
@@ -111,21 +106,6 @@ def setns(fd: int, flags: int) -> None:
     syscall(_old("setns"), fd, flags)
 
 
-def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
-    """Open `path` below `dirfd` under the given RESOLVE_ rules; always close-on-exec; openat2(2)."""
-    how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
-    return syscall(_OPENAT2, dirfd, os.fsencode(path), how, len(how), about=path)
-
-
-def open_in_root(root: int, path: str, flags: int = os.O_PATH, mode: int = 0) -> int:
-    """Open `path` as if the folder `root` were "/": no link, "..", or magic link leads out of it."""
-    while True:
-        try:
-            return openat2(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode)
-        except BlockingIOError:  # a rename raced with ".."; the kernel asks to try again
-            continue
-
-
 def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
     """Close, or with CLOSE_RANGE_CLOEXEC mark, all descriptors from `first` to `last`; close_range(2)."""
     syscall(_CLOSE_RANGE, first, last, flags)
@@ -138,8 +118,7 @@ def pivot_root(new: str, old: str) -> None:
 
 def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
     """One prctl(2) operation whose arguments are numbers."""
-    unsigned = ctypes.c_ulong
-    result: int = _libc.prctl(option, unsigned(a), unsigned(b), unsigned(c), unsigned(d))
+    result: int = _prctl(option, a, b, c, d)
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
@@ -148,7 +127,8 @@ def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
 
 def set_name(name: str) -> None:
     """Set what ps shows as this thread's comm, at most 15 bytes."""
-    _libc.prctl(PR_SET_NAME, ctypes.c_char_p(os.fsencode(name)[:15]), 0, 0, 0)
+    text = ctypes.create_string_buffer(os.fsencode(name)[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(text))
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:
@@ -181,6 +161,13 @@ def load_seccomp(program: bytes) -> None:
 def new_session_keyring() -> None:
     """Leave the session keyring inherited from whoever started us for a new, empty one; keyctl(2)."""
     syscall(_old("keyctl"), 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
+
+
+def syncfs(fd: int) -> None:
+    """Write all that is cached of the file system of `fd` to its disk; syncfs(2)."""
+    if _libc.syncfs(fd) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
 
 
 def sethostname(name: str) -> None:

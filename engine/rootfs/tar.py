@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from engine.errors import BadRequest
 
@@ -47,6 +47,13 @@ _FLAGS: dict[Kind, bytes] = {
 }
 
 
+class Input(Protocol):
+    """What an archive is read from."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes; empty at the end."""
+
+
 class Member(NamedTuple):
     """One entry of an archive; text is decoded as file names are (surrogateescape)."""
 
@@ -71,7 +78,7 @@ def malformed(what: str) -> BadRequest:
 class Reader:
     """Members of a tar stream, each once, in order; their content is read by `content` before the next."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Input) -> None:
         self._stream = stream
         self._unread = 0  # bytes of content left of the current member
         self._padding = 0

@@ -12,11 +12,10 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from typing import BinaryIO
 
 from engine.errors import BadRequest, KernelError
 from engine.kernel.paths import open_in_root, remove_tree
-from engine.rootfs.tar import Member, Reader
+from engine.rootfs.tar import Input, Member, Reader
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -44,7 +43,7 @@ def kept_xattr(name: str) -> bool:
     return name in ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
 
 
-def unpack(stream: BinaryIO, dirfd: int, *, whiteouts: bool, limit: int | None = None) -> int:
+def unpack(stream: Input, dirfd: int, *, whiteouts: bool, limit: int | None = None) -> int:
     """Put the members of an uncompressed tar stream below the folder `dirfd`; returns their bytes of content.
 
     With `whiteouts` the folder is to become an overlay layer: `.wh.` members turn into overlayfs's whiteouts
