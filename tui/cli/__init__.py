@@ -1,0 +1,1 @@
+"""The command line: `tiffin VERB`, a verb a file; it never imports textual."""

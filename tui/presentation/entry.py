@@ -104,7 +104,17 @@ def pids(text: str) -> int:
     return whole(text, 1)
 
 
-def signal_number(text: str) -> str:
+def boolean(text: str) -> bool:
+    """Yes or no: "true", "on", "1" …"""
+    word = text.strip().lower()
+    if word in ("true", "on", "yes", "1"):
+        return True
+    if word in ("false", "off", "no", "0"):
+        return False
+    raise BadRequest("neither true nor false", "write true or false")
+
+
+def signal_name(text: str) -> str:
     """The name of a signal, "SIGTERM", from "SIGTERM", "term" or "15"."""
     word = text.strip().upper()
     try:

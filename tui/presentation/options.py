@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from engine.errors import BadRequest
-from engine.model import LogOptions, Mount, Publish, RestartPolicy, Ulimit
+from engine.model import Mount, Publish, RestartPolicy, Ulimit
 from tui.presentation import entry
 
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -240,14 +240,14 @@ def device_rate(text: str, bytes_each: bool) -> tuple[str, int | None]:
     return device, entry.size(rate) if bytes_each else entry.whole(rate, 1)
 
 
-def log_option(text: str, before: LogOptions) -> LogOptions:
-    """`before` with one of Docker's --log-opt in it: "max-size=10m" (at least 4 KiB) or "max-file=3"."""
+def log_option(text: str) -> tuple[str, int]:
+    """One of Docker's --log-opt as a field of LogOptions and its value: "max-size=10m" or "max-file=3"."""
     name, _, value = text.partition("=")
     if name == "max-size":
         size = entry.size(value)
         if size < 4096:
             raise BadRequest("too small to hold a line", "write max-size=4k or more")
-        return LogOptions(max_size=size, max_files=before.max_files)
+        return "max_size", size
     if name == "max-file":
-        return LogOptions(max_size=before.max_size, max_files=entry.whole(value, 1, 1000))
+        return "max_files", entry.whole(value, 1, 1000)
     raise BadRequest("not a log option", "use max-size=10m or max-file=3")

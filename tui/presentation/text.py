@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 ELLIPSIS = "…"
 
@@ -43,13 +43,12 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[str] = frozenset()) -> str:
-    """Columns two blanks apart, each as wide as its widest cell; those named in `right` align right."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[int] = ()) -> str:
+    """Columns two blanks apart, each as wide as its widest cell; those numbered in `right` align right."""
     cells = [list(header), *([harmless(cell) for cell in row] for row in rows)]
     widths = [max(width(line[column]) for line in cells) for column in range(len(header))]
-    aligned = [name in right for name in header]
     lines = (
-        "  ".join(pad(cell, wide, side) for cell, wide, side in zip(line, widths, aligned, strict=True))
+        "  ".join(pad(cell, widths[column], column in right) for column, cell in enumerate(line))
         for line in cells
     )
     return "\n".join(line.rstrip() for line in lines)

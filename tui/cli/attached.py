@@ -1,0 +1,78 @@
+"""Staying with a container: its input and output here until it ends, also across the engine's restart."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from engine.client import EngineClient
+from engine.errors import EngineUnavailable, TiffinError
+from engine.model import ExitStatus
+from tui.cli import terminal
+from tui.cli.conversation import Conversation, End
+from tui.cli.output import complain
+from tui.cli.parser import Parser
+
+RUNNING = ("running", "paused", "restarting")
+
+
+def declare_keys(parser: Parser) -> None:
+    """The flag that chooses the keys which leave a program running."""
+    parser.argument(
+        "--detach-keys",
+        read=terminal.detach_keys,
+        default=terminal.DEFAULT_DETACH_KEYS,
+        metavar="KEYS",
+        help="what to type to leave it running (ctrl-p,ctrl-q)",
+    )
+
+
+def stay(
+    client: EngineClient,
+    ref: str,
+    *,
+    tty: bool,
+    stdin: bool,
+    proxy: bool = True,
+    keys: bytes = terminal.DEFAULT_DETACH_KEYS,
+    begin: Callable[[], None] | None = None,
+    removed: bool = False,
+) -> int:
+    """Attach, `begin` it, and stay until it ends; its exit status, or 0 where the person detached.
+
+    `removed` says that it removes itself at its end.
+    """
+    talk = Conversation(
+        tty=tty,
+        stdin=stdin,
+        resize=lambda rows, cols: client.resize(ref, rows, cols),
+        kill=(lambda signal: client.kill(ref, signal)) if proxy else None,
+        keys=keys,
+    )
+    # waiting begins before the start, so that neither a quick end nor the removal after it is missed
+    ended = client.waiting(ref, "removed" if removed else "next-exit" if begin else "not-running")
+    with client.attach(ref, stdin=stdin) as stream:
+        end = talk.hold(stream, begin)
+    while end is not End.DETACHED:
+        try:
+            return told(ref, ended())
+        except EngineUnavailable:
+            EngineClient.connect(client.instance)  # starts the next engine, which adopts the container
+            ended = client.waiting(ref, "removed" if removed else "not-running")
+            if client.inspect(ref)["State"]["Status"] in RUNNING:
+                print(
+                    "tiffin: the engine went away and is back; `tiffin logs` has all of it", file=sys.stderr
+                )
+                with client.attach(ref, stdin=stdin) as stream:
+                    end = talk.hold(stream)
+    print(f"tiffin: detached; `tiffin attach {ref}` comes back", file=sys.stderr)
+    return 0
+
+
+def told(ref: str, status: ExitStatus) -> int:
+    """The exit status, after a word on standard error where it does not say all."""
+    if status.oom_killed:
+        complain(TiffinError(f"{ref} ran out of memory and was killed", "give it a larger --memory"))
+    elif status.error:
+        complain(TiffinError(f"{ref}: {status.error}"))
+    return status.exit_code

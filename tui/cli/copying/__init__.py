@@ -1,0 +1,1 @@
+"""Local files to and from tar streams, for `tiffin cp`."""

@@ -1,0 +1,18 @@
+"""The one place where the command line knows the deck; imported only when that is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from engine.instance import find
+from tui.cli.parser import UsageError
+
+
+def launch(args: argparse.Namespace) -> int:
+    """Open the deck in this terminal; returns when it is quit."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the deck needs a terminal", "name a verb; tiffin --help lists them")
+    from tui.deck.app import main
+
+    return main(find(getattr(args, "root", None)), read_only=args.read_only, theme=args.theme)
