@@ -99,10 +99,16 @@ PSEUDO = {
 _fstatfs = ctypes.CDLL(None, use_errno=True).fstatfs
 
 
-def is_pseudo(fd: int) -> bool:
-    """Whether an open file is of the kernel's making, such as one in /proc; raises OSError."""
+def filesystem_type(fd: int) -> int:
+    """The magic number of the file system that an open file is on, statfs(2)'s f_type; raises OSError."""
     buffer = ctypes.create_string_buffer(256)  # struct statfs; f_type is its first long
     if _fstatfs(fd, buffer) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    return struct.unpack_from("l", buffer)[0] & 0xFFFFFFFF in PSEUDO
+    kind: int = struct.unpack_from("l", buffer)[0] & 0xFFFFFFFF
+    return kind
+
+
+def is_pseudo(fd: int) -> bool:
+    """Whether an open file is of the kernel's making, such as one in /proc; raises OSError."""
+    return filesystem_type(fd) in PSEUDO

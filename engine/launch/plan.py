@@ -62,3 +62,20 @@ class ExecPlan(msgspec.Struct, frozen=True, kw_only=True):
     tty: bool
     stdin: bool
     seccomp: str
+
+
+class MonitorRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A monitor's `state.json`: its program as the monitor knows it. Times are Unix seconds, 0 for not yet."""
+
+    status: str = "created"  # created, running, restarting or exited
+    pid: int = 0  # of PID 1 on the host; 0 when there is none
+    pid_start: int = 0
+    monitor: int = 0
+    boot_id: str = ""
+    started_at: float = 0
+    finished_at: float = 0
+    exit_code: int | None = None
+    oom_killed: bool = False
+    oom_limit: int | None = None  # bytes
+    restart_count: int = 0
+    error: str = ""

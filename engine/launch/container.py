@@ -1,0 +1,158 @@
+"""The monitor of a container's first program: its log, its network namespace, OOM kills, and the restart policy."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from engine.kernel import syscalls
+from engine.launch import child, init
+from engine.launch.clients import Client, CommandError
+from engine.launch.logwriter import LogWriter
+from engine.launch.monitor import Monitor
+from engine.launch.stdio import STDOUT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 60.0  # seconds, as Docker
+HEALTHY = 10.0  # seconds of running after which the back-off begins anew
+SIGKILL = 9
+NAMESPACES = {
+    "pid": syscalls.CLONE_NEWPID,
+    "mount": syscalls.CLONE_NEWNS,
+    "network": syscalls.CLONE_NEWNET,
+    "uts": syscalls.CLONE_NEWUTS,
+    "ipc": syscalls.CLONE_NEWIPC,
+}
+
+
+class Container(Monitor):
+    """Monitors the container whose bundle and launch.json are in `folder`."""
+
+    def __init__(self, folder: str, boot_id: str, first: socket.socket) -> None:
+        with open(f"{folder}/launch.json", "rb") as file:
+            plan = json.load(file)
+        with open(f"{folder}/config.json", "rb") as file:
+            self._config = json.load(file)
+        super().__init__(plan, boot_id, first)
+        self._namespaces = {n["type"] for n in self._config["linux"]["namespaces"]}
+        self._log: LogWriter | None = None
+        self._oom_kills = 0
+        self._stopping = False
+        self._backoff = FIRST_BACKOFF
+
+    def start(self) -> None:
+        """Start init, with the network namespace of the last time where this is a restart."""
+        self._oom_kills = self._count_oom_kills()
+        super().start()
+        if self.netns < 0 and "network" in self._namespaces:
+            self.netns = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        if self.plan["auto_start"]:
+            self.release()
+
+    def spawn(self) -> tuple[int, int]:
+        """Clone init into its namespaces; the cgroup namespace waits until init is in its cgroups."""
+        flags = sum(NAMESPACES.get(name, 0) for name in self._namespaces)
+        return syscalls.clone(flags if self.netns < 0 else flags & ~syscalls.CLONE_NEWNET)
+
+    def child(self, channel: child.Channel) -> None:
+        """Be init."""
+        init.run(self.plan, self._config, self.netns, channel)
+
+    def output(self, stream: bytes, data: bytes) -> None:
+        """Log output and pass it on."""
+        if not self._log:
+            plan = self.plan
+            self._log = LogWriter(plan["log_dir"], plan["log_max_size"], plan["log_max_files"])
+        self._log.append("stdout" if stream == STDOUT else "stderr", data)
+        super().output(stream, data)
+
+    def exited(self, code: int) -> None:
+        """Record the end, and start again after a while where the policy says so."""
+        fields = self.record.fields
+        now = time.time()
+        restarts = fields["restart_count"]
+        changes: dict[str, Any] = {
+            "pid": 0,
+            "pid_start": 0,
+            "finished_at": now,
+            "exit_code": code,
+            "error": "",
+        }
+        if self.aborted is not None:
+            self.end(**changes | {"status": "created", "exit_code": None, "error": self.aborted})
+            return
+        if self._count_oom_kills() > self._oom_kills:
+            changes |= {"oom_killed": True, "oom_limit": self._memory_limit()}
+        if self.error:
+            changes["error"], changes["exit_code"] = self.error
+        first_failed = self.error and not fields["started_at"]
+        if first_failed or self._stopping or not self._wants_restart(changes["exit_code"], restarts):
+            self.end(**changes)
+            return
+        if not self.error and now - fields["started_at"] >= HEALTHY:
+            self._backoff = FIRST_BACKOFF
+        self.changed(durable=True, **changes, status="restarting")
+        self.loop.after("restart", self._backoff, self._restart)
+        self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
+
+    def do_stop(self, client: Client, signal: int | None = None, grace: float | None = None) -> None:
+        """Stop for good: a stopped program is not started again."""
+        self._stopping = True
+        if self.pidfd >= 0:
+            super().do_stop(client, signal, grace)
+        else:
+            self.end()
+
+    def do_kill(self, client: Client, signal: int) -> None:
+        """Send a signal; one that is meant to end the program also ends its restarts, as Docker's."""
+        if signal in (SIGKILL, self.plan["stop_signal"]):
+            self._stopping = True
+        super().do_kill(client, signal)
+
+    def do_policy(self, _client: Client, name: str, max_retries: int = 0) -> None:
+        """Change the restart policy from now on."""
+        if name not in ("no", "on-failure", "always", "unless-stopped"):
+            raise CommandError(f"there is no restart policy {name!r}")
+        self.plan["restart"] = {"name": name, "max_retries": max_retries}
+
+    def _wants_restart(self, code: int, restarts: int) -> bool:
+        policy = self.plan["restart"]
+        if policy["name"] == "on-failure":
+            return code != 0 and (not policy["max_retries"] or restarts < policy["max_retries"])
+        return policy["name"] in ("always", "unless-stopped")
+
+    def _restart(self) -> None:
+        restarts = self.record.fields["restart_count"] + 1
+        try:
+            self.start()
+        except OSError as error:
+            self.end(error=f"starting it again: {error}", restart_count=restarts)
+            return
+        self.changed(
+            status="created", restart_count=restarts, exit_code=None, oom_killed=False, oom_limit=None
+        )
+        self.release()
+
+    def _count_oom_kills(self) -> int:
+        count = 0
+        for path in self.plan["oom_files"]:
+            try:
+                with open(path, "rb") as file:
+                    lines = file.read().splitlines()
+            except OSError:  # a kernel without the file, or the cgroup is gone
+                continue
+            count += sum(int(line[9:]) for line in lines if line.startswith(b"oom_kill "))
+        return count
+
+    def _memory_limit(self) -> int | None:
+        try:
+            with open(self.plan["memory_limit_file"], "rb") as file:
+                limit = int(file.read())
+        except (OSError, ValueError):  # none given, or "max"
+            return None
+        return limit if limit < 1 << 62 else None  # v1 writes "none" as a huge number

@@ -1,0 +1,51 @@
+"""The monitor of a further program in a running container: no log, no restart."""
+
+from __future__ import annotations
+
+import os
+
+from engine.kernel import pidfd, syscalls
+from engine.launch import child, joiner
+from engine.launch.monitor import Monitor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+
+class Execution(Monitor):
+    """Monitors the program that an exec plan describes."""
+
+    def __init__(self, plan: dict[str, Any], boot_id: str, first: socket.socket) -> None:
+        super().__init__(plan | {"stop_signal": 15, "stop_grace": 10.0}, boot_id, first)
+        self._target = -1
+
+    def spawn(self) -> tuple[int, int]:
+        """Clone a child into the container's PID namespace; it joins the other namespaces itself."""
+        plan = self.plan
+        try:
+            self._target = pidfd.open_pid(plan["pid"])
+            if pidfd.start_time(plan["pid"]) != plan["pid_start"]:
+                raise ProcessLookupError
+            syscalls.setns(self._target, syscalls.CLONE_NEWPID)
+            return syscalls.clone(0)
+        except (ProcessLookupError, MemoryError) as error:
+            raise OSError(3, "the container does not run") from error
+
+    def start(self) -> None:
+        """Start the child, which needs nobody's word to go on."""
+        super().start()
+        os.close(self._target)
+        self.release()
+
+    def child(self, channel: child.Channel) -> None:
+        """Join the container and become the program."""
+        joiner.run(self.plan, self._target, channel)
+
+    def exited(self, code: int) -> None:
+        """Record the end."""
+        error = ""
+        if self.error:
+            error, code = self.error
+        self.end(exit_code=code, error=error)

@@ -1,0 +1,291 @@
+"""The monitor: one process per started container or exec'd program, which outlives engine and launcher.
+
+It owns the program's streams, socket and record, and reaps it. Here is what a container's first program and an
+exec'd one have in common; `container` and `execution` hold what each does in its own way.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import time
+
+from engine.kernel import pidfd, syscalls
+from engine.launch import child
+from engine.launch.clients import Client, CommandError, Server
+from engine.launch.loop import IN, Loop
+from engine.launch.record import RecordFile
+from engine.launch.stdio import Stdio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FAREWELL = 5.0  # seconds that clients get to read what is queued for them at the end
+
+
+class Monitor:
+    """Serves clients from the program's creation to its end."""
+
+    name = "tiffin-monitor"
+
+    def __init__(self, plan: dict[str, Any], boot_id: str, first: socket.socket) -> None:
+        self.plan = plan
+        self.loop = Loop()
+        self.server = Server(self.loop, self._command, self._input, self._gone)
+        self.first = self.server.adopt(first)
+        self.first.watching = True
+        self.record = RecordFile(
+            plan["state_file"],
+            {
+                "status": "created",
+                "pid": 0,
+                "pid_start": 0,
+                "monitor": os.getpid(),
+                "boot_id": boot_id,
+                "started_at": 0.0,
+                "finished_at": 0.0,
+                "exit_code": None,
+                "oom_killed": False,
+                "oom_limit": None,
+                "restart_count": 0,
+                "error": "",
+            },
+        )
+        self.pid = 0
+        self.pidfd = -1
+        self.netns = -1
+        self.channel: socket.socket | None = None  # to init, until its exec closes the other end
+        self.error: tuple[str, int] | None = (
+            None  # what init answered instead, and the exit code it stands for
+        )
+        self.ready = False  # init has done all it had to before exec
+        self.released = False  # init may exec
+        self.aborted: str | None = None
+        self.ended = False
+        self.stdio: Stdio
+
+    # What the two kinds of monitor do each in its own way.
+
+    def spawn(self) -> tuple[int, int]:
+        """Clone init; returns as clone does."""
+        raise NotImplementedError
+
+    def child(self, channel: child.Channel) -> None:
+        """What init does; it ends in exec."""
+        raise NotImplementedError
+
+    def output(self, stream: bytes, data: bytes) -> None:
+        """Pass output on."""
+        self.server.output(stream, data)
+
+    def exited(self, code: int) -> None:
+        """React to the program's end, or to init's before it."""
+        raise NotImplementedError
+
+    # The life of one start.
+
+    def run(self) -> None:
+        """Start the program and serve until all is over."""
+        for number in child.IGNORED:
+            signal.signal(number, signal.SIG_IGN)  # only the end of its program ends a monitor
+        syscalls.set_name(self.name)
+        gc.enable()
+        try:
+            self.start()
+            self.server.listen(self.plan["socket"])
+            self.changed()
+            child.join_cgroups(self.plan["monitor_cgroups"])
+        except OSError as error:
+            if self.pidfd >= 0:
+                self.kill(signal.SIGKILL)
+            self.end(error=f"starting the monitor: {error}", exit_code=child.SETUP_FAILED)
+        while not self.ended:
+            self.loop.turn()
+        self._farewell()
+
+    def start(self) -> None:
+        """Clone init and give it its streams; the record then says "created"."""
+        self.stdio = Stdio(self.loop, self.plan["tty"], self.plan["stdin"], self.output)
+        self.stdio.on_drained = lambda: self._pause_inputs(False)
+        self.error, self.ready, self.released = None, False, False
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self.pid, self.pidfd = self.spawn()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            raise OSError(
+                error.errno, "cloning the container's init: " + os.strerror(error.errno or 0)
+            ) from None
+        if self.pid == 0:
+            ours.close()
+            child.run(self.child, self.stdio.child, theirs)
+        theirs.close()
+        self.stdio.handed_over()
+        self.channel = ours
+        ours.setblocking(False)
+        self.loop.watch(ours.fileno(), IN, self._from_init)
+        self.loop.watch(self.pidfd, IN, self._program_ended)
+        self.record.fields.update(pid=self.pid, pid_start=pidfd.start_time(self.pid), error="")
+
+    def release(self) -> None:
+        """Let init exec, now or as soon as it is ready."""
+        if self.channel and not self.released:
+            self.released = True
+            self.channel.send(child.GO)
+
+    def changed(self, durable: bool = False, **changes: Any) -> None:
+        """Write the record and tell all who watch."""
+        self.record.write(durable, **changes)
+        for client in list(self.server.clients):
+            if client.watching:
+                self._tell(client)
+
+    def kill(self, number: int) -> None:
+        """Signal the program, if it still runs."""
+        try:
+            pidfd.send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            pass
+
+    def end(self, **changes: Any) -> None:
+        """Write down that all is over; nothing is started again."""
+        changes = {"status": "exited", "pid": 0, "pid_start": 0, "finished_at": time.time()} | changes
+        self.ended = True
+        # The record must be on disk before the name goes: who finds no socket reads the record.
+        self.record.write(durable=True, **changes)
+        self.server.unlink()
+        for client in list(self.server.clients):
+            if client.watching:
+                self._tell(client)
+
+    def _from_init(self, _events: int) -> None:
+        assert self.channel
+        try:
+            packet, fds, _flags, _address = socket.recv_fds(self.channel, 1 << 16, 1)
+        except (
+            BlockingIOError,
+            ConnectionResetError,
+        ):  # a reset says only that init ended with our word unread
+            return
+        if packet == child.READY:
+            self.ready = True
+        elif packet == child.TERMINAL:
+            self.stdio.terminal(fds[0])
+        elif packet:
+            told = json.loads(packet)
+            self.error = (told["error"], told["code"])
+        else:
+            self._channel_closed()
+
+    def _channel_closed(self) -> None:
+        assert self.channel
+        self.loop.forget(self.channel.fileno())
+        self.channel.close()
+        self.channel = None
+        if self.ready and self.released and not self.error:
+            self.changed(status="running", started_at=time.time())
+        elif not self.error:
+            self.error = ("init was killed before it could start the program", child.SETUP_FAILED)
+
+    def _program_ended(self, _events: int) -> None:
+        while self.channel:  # what init said last counts, whichever of the two came first
+            self._from_init(0)
+        self.stdio.drain()
+        self.stdio.close()
+        self.loop.forget(self.pidfd)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        self.pidfd = -1
+        self.loop.cancel("stop")
+        code = os.waitstatus_to_exitcode(status)
+        self.exited(code if code >= 0 else 128 - code)
+
+    # Clients.
+
+    def _tell(self, client: Client) -> None:
+        fds = []
+        if self.pidfd >= 0 and client.seen_pid != self.pid:
+            client.seen_pid = self.pid
+            fds = [fd for fd in (self.pidfd, self.netns) if fd >= 0]
+        client.send(b"S", self.record.encoded(), fds)
+
+    def _input(self, _client: Client, data: bytes) -> None:
+        self.stdio.write(data)
+        if self.stdio.full:
+            self._pause_inputs(True)
+
+    def _pause_inputs(self, paused: bool) -> None:
+        for client in self.server.clients:
+            if client.input:
+                client.pause(paused)
+
+    def _gone(self, client: Client) -> None:
+        if client is self.first and not self.released and not self.ended:
+            self.abort("the engine ended before the container was started")
+
+    def abort(self, error: str) -> None:
+        """End a program that is created but shall never run."""
+        self.aborted = error
+        self.kill(signal.SIGKILL)
+
+    def _command(self, client: Client, op: str, args: dict[str, Any]) -> None:
+        command: Callable[..., None] | None = getattr(self, f"do_{op}", None)
+        if not command:
+            raise CommandError(f"there is no command {op!r} here")
+        command(client, **args)
+
+    def do_watch(self, client: Client) -> None:
+        """Begin to send records."""
+        client.watching = True
+        self._tell(client)
+
+    def do_attach(self, client: Client, output: bool = True, input: bool = False) -> None:
+        """Begin to send output, to take input, or both."""
+        client.output, client.input = output, input
+        client.pause(input and self.stdio.full)
+
+    def do_go(self, _client: Client) -> None:
+        """Let init exec."""
+        self.release()
+
+    def do_abort(self, _client: Client, error: str = "") -> None:
+        """Undo what was done for a program that has not been let go."""
+        if self.released:
+            raise CommandError("the program was started already")
+        self.abort(error)
+
+    def do_kill(self, _client: Client, signal: int) -> None:
+        """Send a signal."""
+        if self.pidfd < 0:
+            raise CommandError("the program does not run")
+        if not 0 < signal <= 64:
+            raise CommandError(f"there is no signal {signal}")
+        self.kill(signal)
+
+    def do_stop(self, _client: Client, signal: int | None = None, grace: float | None = None) -> None:
+        """Ask the program to end, and kill it after `grace` seconds."""
+        self.kill(self.plan["stop_signal"] if signal is None else signal)
+        seconds = self.plan["stop_grace"] if grace is None else grace
+        if seconds >= 0:  # -1 is without end, as Docker's
+            self.loop.after("stop", seconds, lambda: self.kill(9))
+
+    def do_resize(self, _client: Client, rows: int, cols: int) -> None:
+        """Set the terminal's size."""
+        self.stdio.resize(rows, cols)
+
+    def _farewell(self) -> None:
+        waiting = True
+        while waiting and any(client.pending for client in self.server.clients):
+
+            def give_up() -> None:
+                nonlocal waiting
+                waiting = False
+
+            self.loop.after("farewell", FAREWELL, give_up)
+            self.loop.turn()

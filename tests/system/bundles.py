@@ -1,0 +1,164 @@
+"""Hand-written bundles around a busybox root, for tests of launcher, monitor and init."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.launch.plan import ExecPlan, LaunchPlan, MonitorRecord, Overlay, Restart
+
+DEFAULT = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT", "CAP_SETFCAP",
+]  # fmt: skip
+MOUNTS: list[dict[str, Any]] = [
+    {"destination": "/proc", "type": "proc", "options": ["nosuid", "noexec", "nodev"]},
+    {"destination": "/dev", "type": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+    {
+        "destination": "/dev/pts",
+        "type": "devpts",
+        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
+    {
+        "destination": "/dev/shm",
+        "type": "tmpfs",
+        "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=64m"],
+    },
+    {"destination": "/dev/mqueue", "type": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
+    {"destination": "/sys", "type": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
+    {"destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"]},
+]
+MASKED = [
+    "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+    "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+]  # fmt: skip
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+def busybox_root(folder: Path) -> Path:
+    """A root file system of one static program and its names."""
+    (folder / "bin").mkdir(parents=True)
+    shutil.copy("/usr/bin/busybox", folder / "bin" / "busybox")
+    for name in (
+        "sh",
+        "cat",
+        "sleep",
+        "echo",
+        "true",
+        "false",
+        "id",
+        "ls",
+        "mount",
+        "tty",
+        "stty",
+        "seq",
+        "kill",
+        "dd",
+    ):
+        (folder / "bin" / name).symlink_to("busybox")
+    for name in ("etc", "tmp", "root"):
+        (folder / name).mkdir()
+    return folder
+
+
+def process(args: list[str], **changes: Any) -> dict[str, Any]:
+    """A process object with the usual defaults."""
+    capabilities = dict.fromkeys(("bounding", "permitted", "effective"), DEFAULT)
+    return {
+        "args": args,
+        "env": ["PATH=/bin:/usr/bin", "TERM=xterm"],
+        "cwd": "/",
+        "user": {"uid": 0, "gid": 0},
+        "capabilities": capabilities,
+        "noNewPrivileges": True,
+        "terminal": False,
+    } | changes
+
+
+def config(args: list[str], **changes: Any) -> dict[str, Any]:
+    """A config.json; what `changes` has for "process" and "linux" is merged into the defaults."""
+    kinds = ("pid", "mount", "network", "uts", "ipc", "cgroup")
+    linux = {
+        "namespaces": [{"type": kind} for kind in kinds],
+        "maskedPaths": MASKED,
+        "readonlyPaths": READ_ONLY,
+    }
+    return {
+        "ociVersion": "1.2.0",
+        "root": {"path": "rootfs", "readonly": False},
+        "hostname": "box",
+        "mounts": MOUNTS,
+        **changes,
+        "process": process(args, **changes.get("process", {})),
+        "linux": linux | changes.get("linux", {}),
+    }
+
+
+class Bundle:
+    """One container's folder."""
+
+    def __init__(self, folder: Path, lower: list[Path], bundle: dict[str, Any], **plan: Any) -> None:
+        self.folder = folder
+        for name in ("rootfs", "upper", "work", "log", "run"):
+            (folder / name).mkdir(parents=True)
+        defaults: dict[str, Any] = {
+            "id": folder.name,
+            "overlay": Overlay(
+                lower=[str(path) for path in lower], upper=str(folder / "upper"), work=str(folder / "work")
+            ),
+            "cgroups": [],
+            "monitor_cgroups": [],
+            "oom_files": [],
+            "memory_limit_file": "",
+            "state_file": str(folder / "state.json"),
+            "socket": str(folder / "run" / folder.name),
+            "log_dir": str(folder / "log"),
+            "log_max_size": 1 << 20,
+            "log_max_files": 4,
+            "restart": Restart(),
+            "stop_signal": 15,
+            "stop_grace": 10.0,
+            "tty": bundle["process"]["terminal"],
+            "stdin": False,
+            "init": False,
+            "seccomp": "",
+        }
+        self.plan = LaunchPlan(**defaults | plan)
+        (folder / "config.json").write_text(json.dumps(bundle))
+        (folder / "launch.json").write_bytes(msgspec.json.encode(self.plan))
+
+    def record(self) -> MonitorRecord:
+        """What state.json says."""
+        return msgspec.json.decode((self.folder / "state.json").read_bytes(), type=MonitorRecord)
+
+    def output(self) -> bytes:
+        """All that the program wrote, both streams in order of reading."""
+        text = b""
+        for segment in sorted((self.folder / "log").iterdir()):
+            for record in segment.read_bytes().splitlines():
+                _, _, tag, rest = record.split(b" ", 3)
+                text += rest + (b"\n" if tag == b"F" else b"")
+        return text
+
+    def exec_plan(
+        self, name: str, record: MonitorRecord, process: dict[str, Any], **changes: Any
+    ) -> ExecPlan:
+        """A plan to run a further program here."""
+        defaults: dict[str, Any] = {
+            "id": name,
+            "pid": record.pid,
+            "pid_start": record.pid_start,
+            "process": process,
+            "cgroups": self.plan.cgroups,
+            "monitor_cgroups": [],
+            "state_file": str(self.folder / f"{name}.json"),
+            "socket": str(self.folder / "run" / name),
+            "tty": process["terminal"],
+            "stdin": False,
+            "seccomp": "",
+        }
+        return ExecPlan(**defaults | changes)
