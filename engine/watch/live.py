@@ -1,0 +1,126 @@
+"""The watch: ticks once a second, keeps history, and hands every live view the same snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+
+from engine.cgroups import Group
+from engine.model import ContainerSummary, HostSample, Sample, Snapshot
+from engine.watch.history import History
+from engine.watch.sampler import Counters, Sampler, Target
+
+log = logging.getLogger(__name__)
+
+LONG = 0.05  # seconds; after a tick that took longer the next one runs in a thread: no request waits for it
+APART = 0.03  # seconds between snapshots for changes of state: a hundred starts at once are a few snapshots
+
+
+class Watch:
+    """Samples, history and snapshots of one instance; all its methods belong to the event loop's thread."""
+
+    def __init__(self, group: Group, counters: Counters | None = None, interval: float = 1.0) -> None:
+        self.history = History(interval)
+        self._sampler = Sampler(group, counters)
+        self._interval = interval
+        self._views: Callable[[], list[ContainerSummary]] = list
+        self._undo: Callable[[], dict[str, int]] = dict
+        self._host = HostSample(cores=0)
+        self._samples = dict[str, Sample]()
+        self._latest = self._make(0)
+        self._published = 0.0  # loop time
+        self._poked: asyncio.TimerHandle | None = None
+        self._waiting = set[asyncio.Event]()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, views: Callable[[], list[ContainerSummary]], undo: Callable[[], dict[str, int]]) -> None:
+        """Begin to tick; `views` and `undo` are asked for the state at every snapshot."""
+        self._views, self._undo = views, undo
+        self._host, _ = self._sampler.tick()
+        self._task = asyncio.create_task(self._run(), name="watch")
+
+    async def close(self) -> None:
+        """Stop; all subscriptions end."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        if self._poked:
+            self._poked.cancel()
+        for event in self._waiting:
+            event.set()
+        self._sampler.close()
+
+    def add(self, target: Target) -> None:
+        """Watch a container's cgroup, from this moment on."""
+        self._sampler.add(target)
+
+    def remove(self, id: str) -> None:
+        """Watch it no more; its history stays for as long as it is young enough."""
+        self._sampler.remove(id)
+        self._samples = {other: sample for other, sample in self._samples.items() if other != id}
+
+    def poke(self) -> None:
+        """The state of some container changed: publish it soon, with the samples of the last tick."""
+        if self._poked is None and self._task is not None:
+            loop = asyncio.get_running_loop()
+            self._poked = loop.call_at(max(loop.time(), self._published + APART), self._publish)
+
+    def snapshot(self) -> Snapshot:
+        """The state now, with the samples of the last tick."""
+        return self._make(self._latest.seq)
+
+    async def subscribe(self) -> AsyncIterator[Snapshot]:
+        """The snapshot of now, then each one published; who is slow gets the latest, not those between."""
+        news = asyncio.Event()
+        self._waiting.add(news)
+        try:
+            yield self.snapshot()
+            while self._task is not None:
+                await news.wait()
+                news.clear()
+                if self._task is not None:
+                    yield self._latest
+        finally:
+            self._waiting.discard(news)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due, took = loop.time(), 0.0
+        while True:
+            due = max(due + self._interval, loop.time())
+            await asyncio.sleep(due - loop.time())
+            began = loop.time()
+            try:
+                if took > LONG:
+                    host, samples = await asyncio.to_thread(self._sampler.tick)
+                else:
+                    host, samples = self._sampler.tick()
+                self._host, self._samples = host, samples
+                self.history.record(time.time(), host, samples)
+                self._publish()
+            except Exception:  # whatever one tick met, the next must come
+                log.exception("sampling")
+            took = loop.time() - began
+
+    def _publish(self) -> None:
+        if self._poked:
+            self._poked.cancel()
+            self._poked = None
+        self._published = asyncio.get_running_loop().time()
+        self._latest = self._make(self._latest.seq + 1)
+        for event in self._waiting:
+            event.set()
+
+    def _make(self, seq: int) -> Snapshot:
+        return Snapshot(
+            seq=seq,
+            at=time.time(),
+            interval=self._interval,
+            host=self._host,
+            containers=self._views(),
+            samples=self._samples,
+            undo=self._undo(),
+        )
