@@ -13,8 +13,8 @@ import msgspec
 
 from engine.errors import KernelError, TiffinError, Unsupported
 from engine.instance import Instance
-from engine.kernel import netlink
-from engine.kernel.netlink import RouteSocket
+from engine.kernel import netns, rtnetlink
+from engine.kernel.rtnetlink import RouteSocket
 from engine.kernel.syscalls import CLONE_NEWNET, unshare
 from engine.model import Check, NetworkSummary, Publish
 from engine.network.firewall import Target, refusal, ruleset
@@ -67,13 +67,13 @@ def _elsewhere(trial: Callable[[], None]) -> TiffinError | None:
 
 
 def _try_bridge() -> None:
-    here = netlink.current_netns()
+    here = netns.current()
     try:
         with RouteSocket() as route:
             try:
-                route.apply(netlink.add_bridge("trial0", "02:74:00:00:00:01"))
+                route.apply(rtnetlink.add_bridge("trial0", "02:74:00:00:00:01"))
                 route.apply(
-                    netlink.add_veth(
+                    rtnetlink.add_veth(
                         "trial1", route.index("trial0"), "trial2", here, "02:74:00:00:00:02", 1500
                     )
                 )

@@ -18,7 +18,7 @@ import msgspec
 from engine.errors import BadRequest, Conflict, Corrupt, NotFound, Unsupported
 from engine.instance import Instance
 from engine.kernel import files
-from engine.kernel.netlink import RouteSocket
+from engine.kernel.rtnetlink import RouteSocket
 from engine.model import Check, NetworkSummary, Publish
 from engine.network import checks, subnets
 from engine.network.firewall import Firewall, Target, ruleset
@@ -97,23 +97,25 @@ class Networks:
             del self._leases.published[id]
         self._leases.save()
         wanted = {lease.veth for lease in self._leases.all() if lease.container in running}
-        known = {network.bridge for network in self._networks.values()}
-        stale = [port.name for port in await self._blocking(self._wired.ports) if port.name not in wanted]
-        bridges = await self._blocking(self._wired.bridges)
-        stale += [bridge.name for bridge in bridges if bridge.name not in known]
-        await self._blocking(self._wired.delete, *stale)
-        if bridges or self._leases.published:
+        ports = await self._blocking(self._wired.ports)
+        await self._blocking(self._wired.delete, *(port.name for port in ports if port.name not in wanted))
+        if await self._drop_unused():
             await self._guard()
 
     async def close(self) -> None:
         """Stop; what no container is connected to is taken out of the kernel, the rest goes on without us."""
         if self._wiring is not None:
-            bridges = await self._blocking(self._wiring.bridges)
-            used = {port.master for port in await self._blocking(self._wiring.ports)}
-            await self._blocking(self._wiring.delete, *(b.name for b in bridges if b.index not in used))
-            if bridges and not used:
-                await self._firewall.remove()
+            await self._drop_unused()
         self._shut()
+
+    async def _drop_unused(self) -> bool:
+        """Remove bridges without ports, and the firewall after the last; returns whether any bridge is left."""
+        bridges = await self._blocking(self._wired.bridges)
+        used = {port.master for port in await self._blocking(self._wired.ports)}
+        await self._blocking(self._wired.delete, *(link.name for link in bridges if link.index not in used))
+        if bridges and not used:
+            await self._firewall.remove()
+        return bool(used)
 
     async def destroy(self) -> None:
         """Take everything of this instance out of the kernel and forget all leases; for its removal."""
@@ -234,7 +236,7 @@ class Networks:
             resolved = await self._blocking(resolve, ports, others, self.name_of)
             self._leases.published[container] = resolved
         try:
-            await self._firewall.apply()
+            await self._apply(resolved)
         except BaseException:
             self._leases.published.pop(container, None)
             raise
@@ -243,10 +245,16 @@ class Networks:
 
     async def unpublish(self, container: str) -> None:
         """Withdraw all ports of the container; no error where it has none."""
-        if self._leases.published.pop(container, None) is None:
-            return
-        self._leases.save()
+        withdrawn = self._leases.published.pop(container, None)
+        if withdrawn is not None:
+            self._leases.save()
+            await self._apply(withdrawn)
+
+    async def _apply(self, changed: Ports) -> None:
         await self._firewall.apply()
+        udp = {publish.host_port for publish in changed if publish.protocol == "udp"}
+        if udp:
+            await self._blocking(self._wired.forget_udp, udp)
 
     def counters(self) -> dict[str, Traffic]:
         """What each container received and sent since it was connected, by the name of its host-side interface."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from engine.errors import Conflict, KernelError
 from engine.instance import Instance
-from engine.kernel import netlink
-from engine.kernel.netlink import LOOPBACK, Link, RouteSocket
+from engine.kernel import conntrack, netns, rtnetlink
+from engine.kernel.rtnetlink import LOOPBACK, Link, RouteSocket
 from engine.model import NetworkSummary
 from engine.network.leases import Lease, mac_of
 
@@ -23,15 +24,16 @@ LARGEST_MTU = 1500
 class Wiring:
     """The interfaces of one instance; everything here blocks, and is to be called on one thread only.
 
-    A bridge is the instance's own where it carries the instance's alias; an interface, where it is such a
-    bridge's port.
+    A bridge is the instance's own where it carries the instance's alias; another interface, where it is a port
+    of such a bridge.
     """
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._route = RouteSocket()
-        self._home = netlink.current_netns()
+        self._home = netns.current()
         self._ipv6 = (SYSCTL / "ipv6").exists()
+        self._bridges: dict[str, int] = {}  # indices of those known to be our own
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -40,96 +42,109 @@ class Wiring:
 
     # ── a container's interface ─────────────────────────────────────────────────────────────────────────────
 
-    def connect(self, network: NetworkSummary, lease: Lease, netns: int) -> int:
+    def connect(self, network: NetworkSummary, lease: Lease, namespace: int) -> int:
         """Put an interface with the lease's address into the namespace; returns the index of the host's end.
 
-        Makes the bridge where it is missing. Nothing is left on the host where this raises.
+        Makes the bridge where it is missing. Nothing of the pair is left where this raises.
         """
-        bridge = self._route.index(lease.bridge) or self.make_bridge(network)
-        mtu = self._route.mtu(lease.bridge)
-        with netlink.inside(netns, self._home):
-            within = RouteSocket()
-            if self._ipv6:  # before the interface is made, which inherits it; lo keeps ::1
-                (SYSCTL / "ipv6/conf/default/disable_ipv6").write_text("1")
-        with within:
-            pair = netlink.add_veth(lease.veth, bridge, PEER, netns, lease.mac, mtu)
-            up = netlink.port_up(lease.veth, self._ipv6)
-            try:
-                self._route.apply(pair, up)
-            except KernelError as error:
-                if error.errno != errno.EEXIST:
-                    self.delete(lease.veth)
-                    raise
-                # The last run's namespace is still being taken down, which the kernel does when it has time.
-                self.delete(lease.veth)
-                self._route.apply(pair, up)
-            try:
-                eth0 = within.index(PEER)
-                within.apply(
-                    netlink.link_up(LOOPBACK),
-                    netlink.add_address(eth0, IPv4Interface(f"{lease.address}/{lease.prefix}")),
-                    netlink.link_up(eth0),
-                    netlink.add_default_route(IPv4Address(lease.gateway)),
-                )
-            except KernelError:
-                self.delete(lease.veth)
-                raise
+        bridge = self._bridge(network)
+        within = self._enter(namespace)
+        try:
+            self._pair(lease, bridge, namespace)
+            eth0 = within.index(PEER)
+            within.apply(
+                rtnetlink.link_up(LOOPBACK),
+                rtnetlink.add_address(eth0, IPv4Interface(f"{lease.address}/{lease.prefix}")),
+                rtnetlink.link_up(eth0),
+                rtnetlink.add_default_route(IPv4Address(lease.gateway)),
+            )
+        except KernelError:
+            self.delete(lease.veth)
+            raise
+        finally:
+            within.close()
         return self._route.index(lease.veth)
+
+    def _enter(self, namespace: int) -> RouteSocket:
+        """A socket in the namespace, whose interfaces to come will have no IPv6 (lo keeps ::1)."""
+        try:
+            with netns.inside(namespace, self._home):
+                if self._ipv6:
+                    (SYSCTL / "ipv6/conf/default/disable_ipv6").write_text("1")
+                return RouteSocket()
+        except OSError as error:
+            raise KernelError.of("entering a container's network namespace", error) from error
+
+    def _pair(self, lease: Lease, bridge: int, namespace: int) -> None:
+        mtu = self._route.mtu(lease.bridge)
+        pair = rtnetlink.add_veth(lease.veth, bridge, PEER, namespace, lease.mac, mtu)
+        up = rtnetlink.port_up(lease.veth, self._ipv6)
+        try:
+            self._route.apply(pair, up)
+        except KernelError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            # The last run's namespace is still being taken down, which the kernel does when it has time.
+            self.delete(lease.veth)
+            self._route.apply(pair, up)
 
     # ── bridges ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def make_bridge(self, network: NetworkSummary) -> int:
-        """Make the network's bridge, or finish one half made; returns its index."""
-        name, gateway = (
-            network.bridge,
-            IPv4Interface(f"{network.gateway}/{IPv4Network(network.subnet).prefixlen}"),
-        )
-        if self._route.index(name) == 0:
-            self._route.apply(netlink.add_bridge(name, mac_of(gateway.ip.packed)), self._up(network))
-        elif not any(link.name == name for link in self.bridges()):
-            raise Conflict(
-                f"making the network {network.name}: there is an interface {name} that tiffin did not make",
-                f"remove it with `ip link delete {name}`, or give it another name",
-            )
-        else:
-            self._route.apply(self._up(network))
-        index = self._route.index(name)
-        try:
-            self._route.apply(netlink.add_address(index, gateway))
-        except KernelError as error:
-            if error.errno != errno.EEXIST:
-                self.delete(name)
-                raise
-        # Both may be refused inside another container; the doctor reads what they are.
-        with contextlib.suppress(OSError):
-            (SYSCTL / f"ipv4/conf/{name}/route_localnet").write_text(
-                "1"
-            )  # published ports answer on 127.0.0.1
-        with contextlib.suppress(OSError):
-            forward = SYSCTL / "ipv4/ip_forward"
-            if forward.read_text().strip() == "0":
-                forward.write_text("1")
+    def _bridge(self, network: NetworkSummary) -> int:
+        """The index of the network's bridge, which is made, or finished where a crash left it half made."""
+        index = self._route.index(network.bridge)
+        if index == 0 or index != self._bridges.get(network.bridge):
+            index = self._make_bridge(network, exists=index != 0)
+            self._bridges[network.bridge] = index
         return index
 
-    def _up(self, network: NetworkSummary) -> netlink.Request:
-        return netlink.bridge_up(
-            network.bridge, f"{self._instance.table} {network.name}", self._uplink_mtu(), self._ipv6
-        )
+    def _make_bridge(self, network: NetworkSummary, exists: bool) -> int:
+        name = network.bridge
+        if exists and name not in {bridge.name for bridge in self.bridges()}:
+            raise Conflict(
+                f"making the network {network.name}: there is an interface {name} that tiffin did not make",
+                f"give it another name, or remove it with `ip link delete {name}`",
+            )
+        gateway = IPv4Interface(f"{network.gateway}/{IPv4Network(network.subnet).prefixlen}")
+        alias = f"{self._instance.table} {network.name}"
+        up = rtnetlink.bridge_up(name, alias, self._uplink_mtu(), self._ipv6)
+        try:
+            if exists:
+                self._route.apply(up)
+            else:
+                self._route.apply(rtnetlink.add_bridge(name, mac_of(gateway.ip.packed)), up)
+            index = self._route.index(name)
+            with _ignored(errno.EEXIST):
+                self._route.apply(rtnetlink.add_address(index, gateway))
+        except KernelError:
+            if not exists:
+                self.delete(name)
+            raise
+        self._allow_forwarding(name)
+        return index
+
+    def _allow_forwarding(self, bridge: str) -> None:
+        """Let packets pass the host, and ports published on 127.0.0.1 lead out of it; the doctor checks that."""
+        local, forward = SYSCTL / f"ipv4/conf/{bridge}/route_localnet", SYSCTL / "ipv4/ip_forward"
+        with contextlib.suppress(OSError):  # read-only within some other container
+            local.write_text("1")
+            if (
+                forward.read_text().strip() == "0"
+            ):  # writing it resets settings of all interfaces, even if equal
+                forward.write_text("1")
 
     def _uplink_mtu(self) -> int:
         """What the way out of this host takes: longer packets would be lost where ICMP is filtered."""
         ways = {index for index, to in self._route.routes() if to.prefixlen == 0}
-        sizes = [link.mtu for link in self._route.links() if link.index in ways]
-        return min([LARGEST_MTU, *sizes])
+        return min([LARGEST_MTU, *(link.mtu for link in self._route.links() if link.index in ways)])
 
     # ── what is there ───────────────────────────────────────────────────────────────────────────────────────
 
     def bridges(self) -> list[Link]:
         """The instance's own bridges."""
         owner = f"{self._instance.table} "
-        return [
-            link for link in self._route.links() if link.kind == "bridge" and link.alias.startswith(owner)
-        ]
+        links = self._route.links()
+        return [link for link in links if link.kind == "bridge" and link.alias.startswith(owner)]
 
     def ports(self) -> list[Link]:
         """The host's ends of all pairs of this instance."""
@@ -145,8 +160,20 @@ class Wiring:
     def delete(self, *names: str) -> None:
         """Remove interfaces; one that is gone already is no error."""
         for name in names:
-            try:
-                self._route.apply(netlink.delete_link(name))
-            except KernelError as error:
-                if error.errno != errno.ENODEV:
-                    raise
+            with _ignored(errno.ENODEV):
+                self._route.apply(rtnetlink.delete_link(name))
+
+    def forget_udp(self, ports: set[int]) -> None:
+        """Have UDP exchanges with these ports of the host meet today's rules, where the kernel can list them."""
+        with contextlib.suppress(KernelError, OSError):
+            conntrack.forget_udp(ports)
+
+
+@contextlib.contextmanager
+def _ignored(number: int) -> Iterator[None]:
+    """Take one errno of the kernel's for success."""
+    try:
+        yield
+    except KernelError as error:
+        if error.errno != number:
+            raise
