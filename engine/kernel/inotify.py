@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 from collections.abc import Iterable
 
+IN_MODIFY = 0x2
 IN_ATTRIB = 0x4
 IN_CLOSE_WRITE = 0x8
 IN_MOVED_TO = 0x80
@@ -60,6 +62,46 @@ class Watch:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class Queue:
+    """What happens in folders that come and go, told by the watch descriptors that `add` returned.
+
+    One for a whole process: the kernel gives a user 128 (fs.inotify.max_user_instances).
+    """
+
+    def __init__(self) -> None:
+        self._fd = _answer(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def fileno(self) -> int:
+        """Readable when something happened."""
+        return self._fd
+
+    def add(self, folder: str, events: int) -> int:
+        """Watch a folder; the same one again gives the same watch. Raises OSError where it is gone."""
+        return _answer(_libc.inotify_add_watch(self._fd, os.fsencode(folder), events | IN_ONLYDIR), folder)
+
+    def remove(self, watch: int) -> None:
+        """Watch it no more; nothing where the folder is gone and its watch with it."""
+        _libc.inotify_rm_watch(self._fd, watch)
+
+    def happened(self) -> set[int]:
+        """The watches in whose folders something happened since this was last asked."""
+        found: set[int] = set()
+        while True:
+            try:
+                data = os.read(self._fd, 1 << 16)
+            except BlockingIOError:
+                return found
+            at = 0
+            while at < len(data):  # struct inotify_event
+                watch, _mask, _cookie, length = struct.unpack_from("iIII", data, at)
+                found.add(watch)
+                at += 16 + length
+
+    def close(self) -> None:
+        """Stop watching."""
+        os.close(self._fd)
 
 
 def _answer(result: int, about: str | None = None) -> int:
