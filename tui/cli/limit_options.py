@@ -80,6 +80,8 @@ def limits(args: argparse.Namespace) -> Limits:
     given = {
         name: value for name in change.__struct_fields__ if (value := getattr(change, name)) is not UNSET
     }
+    if "memory" in given and "swap" not in given:
+        given["swap"] = given["memory"]  # Docker's default: as much swap again
     return Limits(**given)
 
 

@@ -81,21 +81,18 @@ class DetachKeys:
 
     def __init__(self, keys: bytes) -> None:
         self._keys = keys
-        self._held = 0  # how many of the keys were just typed
+        self._held = b""  # the last bytes typed, where they begin the keys
 
     def feed(self, typed: bytes) -> tuple[bytes, bool]:
         """What of `typed` is for the program, and whether the keys were completed (the rest is dropped)."""
         through = bytearray()
         for byte in typed:
-            if byte == self._keys[self._held]:
-                self._held += 1
-                if self._held == len(self._keys):
-                    return bytes(through), True
-                continue
-            through += self._keys[: self._held]
-            self._held = 1 if byte == self._keys[0] else 0
-            if not self._held:
-                through.append(byte)
+            self._held += bytes([byte])
+            while not self._keys.startswith(self._held):
+                through.append(self._held[0])
+                self._held = self._held[1:]
+            if self._held == self._keys:
+                return bytes(through), True
         return bytes(through), False
 
 

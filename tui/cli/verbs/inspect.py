@@ -68,15 +68,20 @@ def look_up(client: EngineClient, name: str) -> Any:
             ) from None
 
 
-def field(value: Any, path: str, name: str) -> Any:
+def field(known: Any, path: str, name: str) -> Any:
     """The part of a JSON document at a dotted path; keys may have dots in them, lists take numbers."""
-    if not path:
-        return value
-    words = path.split(".")
-    for length in range(len(words), 0, -1):
-        key, rest = ".".join(words[:length]), ".".join(words[length:])
-        if isinstance(value, dict) and key in value:
-            return field(value[key], rest, name)
-        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            return field(value[int(key)], rest, name)
-    raise NotFound(f"looking into {name}: it has no field {path}", f"tiffin inspect {name} shows all")
+    value, words = known, path.split(".") if path else []
+    while words:
+        length = next((n for n in range(len(words), 0, -1) if _has(value, ".".join(words[:n]))), 0)
+        if not length:
+            raise NotFound(f"looking into {name}: it has no field {path}", f"tiffin inspect {name} shows all")
+        key = ".".join(words[:length])
+        value = value[int(key)] if isinstance(value, list) else value[key]
+        words = words[length:]
+    return value
+
+
+def _has(value: Any, key: str) -> bool:
+    if isinstance(value, list):
+        return key.isdecimal() and int(key) < len(value)
+    return isinstance(value, dict) and key in value
