@@ -16,12 +16,12 @@ def replace(path: Path | str, data: bytes | str, *, mode: int = 0o600, sync: boo
     temporary = f"{path}.{os.getpid()}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
-        try:
-            os.write(fd, data.encode() if isinstance(data, str) else data)
+        with open(fd, "wb", buffering=0) as file:
+            view = memoryview(data.encode() if isinstance(data, str) else data)
+            while view:
+                view = view[file.write(view) :]
             if sync:
                 os.fsync(fd)
-        finally:
-            os.close(fd)
         os.rename(temporary, path)
     except OSError:
         os.unlink(temporary)

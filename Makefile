@@ -1,0 +1,65 @@
+# make run    start the deck            make check   format, lint, types, imports
+# make test   every test                make bench   the budgets' table
+# Each works alone on a fresh Debian or Ubuntu with git, make and python3.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+# What tiffin itself wants from the system, what only the tests want, and what only the benchmarks want.
+SYSTEM := nftables iproute2 libseccomp2 python3-venv
+TESTING := busybox-static tmux user-mode-linux kmod docker.io
+BENCHING := crun runc hyperfine
+
+# install-missing LIST: apt-get install what is not installed, and say nothing when all is there
+install-missing = missing=$$(for package in $(1); do \
+	dpkg-query -W -f '$${Status}\n' $$package 2>/dev/null | grep -q '^install ok installed' || echo $$package; done); \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then echo "please install: $$missing" >&2; \
+	  else $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; fi
+
+.PHONY: setup run test check format bench screenshots clean system testing benching
+
+setup: system $(STAMP)
+
+system:
+	@$(call install-missing,$(SYSTEM))
+
+testing: system
+	@$(call install-missing,$(TESTING))
+
+benching: testing
+	@$(call install-missing,$(BENCHING))
+
+$(STAMP): pyproject.toml
+	@$(MAKE) --no-print-directory system
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+run: setup
+	@$(BIN)/tiffin
+
+test: testing $(STAMP)
+	@tests/run
+
+check: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: benching $(STAMP)
+	@$(BIN)/python -m benchmarks
+
+screenshots: testing $(STAMP)
+	@$(BIN)/python screenshots/make.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

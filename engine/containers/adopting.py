@@ -1,0 +1,69 @@
+"""What the last engine left: taken over where it lives, recorded where it ended, else swept."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+
+from engine.cgroups import Cgroup
+from engine.containers.container import Container, recorded, told
+from engine.containers.following import Follower
+from engine.containers.record import Record
+from engine.containers.rooms import Rooms
+from engine.errors import TiffinError
+from engine.launch import Monitor
+
+log = logging.getLogger(__name__)
+
+HALF_MADE, HALF_REMOVED = ".new-", ".removing-"
+
+
+def load(rooms: Rooms) -> list[Container]:
+    """Every container on disk; half-made and half-removed ones are removed."""
+    containers = []
+    for folder in sorted((rooms.instance.state / "containers").iterdir()):
+        if folder.name.startswith((HALF_MADE, HALF_REMOVED)):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        try:
+            record = Record.load(folder)
+        except TiffinError as error:
+            log.warning("%s", error)
+            continue
+        containers.append(Container(record, folder, Cgroup(rooms.hierarchy, rooms.group.path(record.id))))
+    return containers
+
+
+async def adopt(rooms: Rooms, follower: Follower, container: Container) -> None:
+    """Go on with a container as it really is."""
+    container.lease = rooms.networks.lease(container.id)
+    try:
+        monitor = await Monitor.adopt(rooms.instance.run / "c" / container.id)
+    except TiffinError:
+        # No monitor: it ended while no engine was there, was killed, or the machine was started anew.
+        container.told = told(recorded(container.folder))
+        if container.told.status in ("created", "exited", "dead"):
+            await follower.finish(container)
+        else:
+            follower.follow_orphan(container)
+        return
+    if monitor.record.status == "created" and not monitor.record.restart_count:
+        await monitor.command("abort")  # the last engine died between making it and letting it go
+        await monitor.wait()
+        await follower.finish(container)
+        return
+    container.told = told(monitor.record)
+    container.paused = container.cgroup.frozen()
+    follower.follow(container, monitor)
+
+
+def sweep(rooms: Rooms, living: set[str]) -> None:
+    """Remove the cgroups and sockets of containers that do not live."""
+    for id in rooms.group.ids():
+        if id not in living:
+            with contextlib.suppress(TiffinError):
+                Cgroup(rooms.hierarchy, rooms.group.path(id)).remove()
+    for socket in (rooms.instance.run / "c").iterdir():
+        if socket.name not in living:
+            socket.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""The layers of a container's root, and the seccomp filter of a program in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.containers.container import Container, recorded
+from engine.containers.rooms import Rooms
+from engine.launch.seccomp import program
+from engine.rootfs import Root, Running, Stopped
+from engine.model import JSON
+
+
+async def layers_of(rooms: Rooms, container: Container) -> list[Path]:
+    """Its private layer, and below it its image's, the topmost first."""
+    lower = await rooms.images.lower(rooms.images.get(container.record.image_id))
+    return [container.folder / "upper", *lower]
+
+
+def seccomp_program(rooms: Rooms, process: JSON) -> str:
+    """The file with the filter for a runtime-spec process; empty, for none, where it is privileged."""
+    if not process["noNewPrivileges"]:
+        return ""
+    return str(program(frozenset(process["capabilities"]["bounding"]), rooms.instance.state / "seccomp"))
+
+
+async def root_of(rooms: Rooms, container: Container) -> Root:
+    """Its root for copying: as its processes see it where it runs, else its layers."""
+    record = recorded(container.folder)
+    if container.alive and record.pid:
+        return Running(record.pid, record.pid_start)
+    layers = await layers_of(rooms, container)
+    return Stopped(layers, container.folder / "work")

@@ -1,0 +1,64 @@
+"""The parts of the engine that containers are made with, opened and closed together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.cgroups import Group, Hierarchy, detect
+from engine.events import Events
+from engine.images import Images
+from engine.instance import Instance
+from engine.launch import Launcher
+from engine.network import Networks
+from engine.volumes import Volumes
+from engine.watch import Watch
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """One of each, all of the same instance."""
+
+    instance: Instance
+    hierarchy: Hierarchy
+    group: Group
+    images: Images
+    volumes: Volumes
+    networks: Networks
+    launcher: Launcher
+    events: Events
+    watch: Watch
+
+    @classmethod
+    async def open(cls, instance: Instance) -> Rooms:
+        """Make folders and cgroups, and open every room; this process joins the engine's cgroup."""
+        for folder in (instance.state / "containers", instance.run / "c", instance.run / "x"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        hierarchy = detect()
+        group = Group(hierarchy, instance.cgroup)
+        group.prepare()
+        group.join()
+        networks = Networks(instance)
+        rooms = cls(
+            instance=instance,
+            hierarchy=hierarchy,
+            group=group,
+            images=Images(instance),
+            volumes=Volumes(instance),
+            networks=networks,
+            launcher=Launcher(instance.log),
+            events=Events(instance.state / "events.ndjson"),
+            watch=Watch(group, networks.counters),
+        )
+        await rooms.images.open()
+        await networks.start()
+        await rooms.launcher.start()
+        return rooms
+
+    async def close(self) -> None:
+        """Close every room; containers, their networks and their cgroups stay."""
+        await self.watch.close()
+        await self.launcher.close()
+        await self.networks.close()
+        await self.images.close()
+        self.events.close()
+        self.group.remove()
