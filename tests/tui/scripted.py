@@ -1,4 +1,4 @@
-"""A link that plays made-up snapshots, for what cannot be had from a real engine: a thousand containers, still time."""
+"""A link that plays made-up snapshots, for what no real engine has: a thousand containers, still time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from engine.model import (
     Limits,
     LimitsApplied,
     LimitsChange,
+    LogExtent,
     Publish,
     Sample,
     Snapshot,
@@ -148,8 +149,11 @@ class FakeClient:
         self.calls.append(("update", id, after))
         return LimitsApplied(before=before, after=after, readings=[])
 
-    def log_extent(self, id: str) -> Any:
-        raise NotImplementedError
+    def log_extent(self, id: str) -> LogExtent:
+        return LogExtent(first=0, end=len(self._link.logs.get(id, b"")))
+
+    def log_read(self, id: str, offset: int, size: int) -> bytes:
+        return self._link.logs.get(id, b"")[offset : offset + size]
 
     def __getattr__(self, verb: str) -> Any:
         def call(*args: object, **kwargs: object) -> Any:
@@ -168,6 +172,7 @@ class ScriptedLink:
         self.calls: list[tuple[object, ...]] = []
         self.fake = FakeClient(instance, self)
         self.client = cast("EngineClient", self.fake)
+        self.logs: dict[str, bytes] = {}
         self.seq = 0
         self._post: Callable[[Message], object] = lambda message: None
         self._newest: Snapshot | None = None
@@ -234,3 +239,8 @@ class ScriptedLink:
         ]
         stall = [(final.cpu_some or 0) * (1 if n > jump else 0.05) for n in range(60)]
         return History(id=id, at=at, fields={"cpu": list(cpu), "cpu_some": list(stall)})
+
+
+def output(*lines: str) -> bytes:
+    """A log with these lines."""
+    return "".join(f"2026-02-02T02:39:{n:02}.5Z stdout F {line}\n" for n, line in enumerate(lines)).encode()

@@ -52,9 +52,9 @@ class Actions:
         lane: str = "",
         then: Callable[[], object] | None = None,
     ) -> None:
-        """Run `work` in a thread and say `done`, or the error's sentence; `then` runs in the app's thread in any case.
+        """Run `work` in a thread and say `done`, or the error's sentence.
 
-        Works of one lane run one after the other, in the order they came.
+        `then` runs in the app's thread in any case. Works of one lane run in the order they came.
         """
 
         def run() -> None:
@@ -91,8 +91,8 @@ class Actions:
     def turn(self, id: str, gauge: Gauge, up: bool) -> bool:
         """Turn one limit a step; False where there is no further step.
 
-        The screen shows the new limit at once, so that the next key goes on from it; what the kernel then took
-        replaces it, and so does the old limit where it refused.
+        The screen shows the new limit at once, so that the next key goes on from it; what the kernel then
+        took replaces it, and so does the old limit where it refused.
         """
         container, host = self._store.containers[id], self._store.host
         step = turn(
@@ -139,11 +139,11 @@ class Actions:
             self._show(id, applied.after)
 
     def _device(self, limits: Limits) -> str:
-        """The device that the IO gauge turns: one limited already, or else the one with the containers' files."""
+        """The device that the IO gauge turns: one limited already, or the one with the containers' files."""
         if limits.io:
             return next(iter(limits.io))
         try:
-            number = os.stat(self._link.client.instance.state).st_dev
+            number = self._link.client.instance.state.stat().st_dev
         except OSError:  # no state yet: the engine will say what it makes of it
             number = 0
         return f"{os.major(number)}:{os.minor(number)}"

@@ -27,7 +27,7 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 def alert(store: Store) -> Alert | None:
-    """The most pressing thing: an engine that is gone, then a container that died, then the longest waiting one."""
+    """The most pressing: an engine that is gone, a container that just died, the one that waits most."""
     if store.gone:
         if store.stopped:
             return Alert(

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.screen import Screen
 from textual.signal import Signal
 
 from engine.instance import Instance
-from tui.deck import keys, messages, settings, theme
+from engine.model import Snapshot
+from tui.deck import keys, messages, settings, theme, welcome
 from tui.deck.actions import Actions
 from tui.deck.engine_link import EngineLink, Link
 from tui.deck.screens.main import MainScreen
 from tui.deck.selection import Selection
 from tui.deck.store import Store
+from tui.deck.widgets.keybar import key_sign
 
 
 class DeckApp(App[int]):
     """One instance's containers, live.
 
-    `changed` is published with the store after every change of it: screens subscribe when mounted. `palette` is
-    the theme of the moment; `theme_changed_signal` says when it is another.
+    `changed` is published with the store after every change of it: screens subscribe when mounted.
+    `palette` is the theme of the moment; `theme_changed_signal` says when it is another.
     """
 
     BINDINGS = keys.APP
+    TITLE = "tiffin"
     CSS_PATH = "deck.tcss"
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
@@ -52,6 +58,7 @@ class DeckApp(App[int]):
         self.selection = Selection()
         self.link: Link = link or EngineLink(instance)
         self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
+        self._welcomed = False  # the question was asked
         self.changed: Signal[Store] = Signal(self, "changed")
 
     def _choose(self, name: str | None) -> theme.Palette:
@@ -87,7 +94,22 @@ class DeckApp(App[int]):
         if snapshot is not None:
             self.store.apply(snapshot)
             self.store.seed(self.link.take_history())
+            self._welcome(snapshot)
             self._publish()
+
+    def _welcome(self, snapshot: Snapshot) -> None:
+        """On the very first run, start something to look at; see welcome.py."""
+        if self._welcomed or self.settings.welcomed or self.read_only:
+            return
+        self._welcomed = True
+        if snapshot.containers:
+            return
+
+        def work() -> None:
+            if welcome.is_first_run(self.link.client):
+                welcome.start(self.link.client)
+
+        self.actions.attempt(work, then=lambda: self.remember(welcomed=True))
 
     def on_engine_gone(self, message: messages.EngineGone) -> None:
         self.store.gone, self.store.stopped = message.reason, message.stopped
@@ -119,6 +141,29 @@ class DeckApp(App[int]):
             )
 
     # ── actions of every screen ─────────────────────────────────────────────────────────────────────────────
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: everything a key does here, and the themes."""
+        seen = set()
+        for active in screen.active_bindings.values():
+            id = active.binding.id or ""
+            if not active.enabled or id in seen or not id or id in keys.NOT_IN_PALETTE:
+                continue
+            seen.add(id)
+            yield SystemCommand(
+                active.binding.description,
+                f"key {key_sign(active.binding.key)}",
+                partial(self.run_action, active.binding.action, active.node),
+            )
+        for name in self._themes.palettes:
+            yield SystemCommand(
+                f"theme: {name}", "change the colours, and remember them", partial(self.choose, name)
+            )
+
+    def choose(self, theme_name: str) -> None:
+        """Change to a theme and remember it."""
+        self.theme = theme_name
+        self.remember(theme=theme_name)
 
     def refuses(self) -> bool:
         """Whether acting keys are off; says so when they are."""

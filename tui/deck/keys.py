@@ -50,3 +50,9 @@ MAIN: list[BindingType] = [
     Binding("E", "revive", "start the engine", id="engine.start"),
     Binding("X", "end_welcome", "remove the first-run containers", id="welcome.remove"),
 ]
+
+NOT_IN_PALETTE = frozenset(
+    ("app.palette", "view.back", "select.next", "select.previous", "select.up", "select.down", "select.left",
+     "select.right", "select.pageup", "select.pagedown", "select.first", "select.last", "view.logs_number")
+)  # fmt: skip
+"""Ids of what only makes sense as a key."""

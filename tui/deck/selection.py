@@ -10,17 +10,21 @@ GAUGES: tuple[Gauge, ...] = ("cpu", "memory", "io", "pids")
 
 
 class Selection:
-    """The cursor stays on its container whatever the order does; it moves only when that container is gone."""
+    """The cursor stays on its container whatever the order does, until that container is gone."""
 
     def __init__(self) -> None:
         self.current = ""  # container id; empty with none to select
         self.wanted = ""  # to be selected as soon as it is shown
         self.marked: set[str] = set()
         self.gauge: Gauge = "cpu"
+        self.flashing: set[str] = set()  # those whose focused limit was turned just now
         self.order: Sequence[str] = ()  # what is shown, in the order it is shown
 
     def reconcile(self, order: Sequence[str], alive: Collection[str]) -> None:
-        """Take a new order of what is shown, and what there is at all; a selected container that left it gives way to its neighbour."""
+        """Take a new order of what is shown, and what there is at all.
+
+        A selected container that is no longer shown gives way to its neighbour.
+        """
         if self.wanted in order:
             self.current, self.wanted = self.wanted, ""
         if self.current not in order:

@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> tuple[Settings, str]:
-    """The settings in `path`, and one warning where they could not be used (else ""); a missing file is none."""
+    """The settings in `path`, and a warning where they could not be used, else ""; it may be missing."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text()), Settings), ""
     except FileNotFoundError:

@@ -24,7 +24,8 @@ def turn(
     """The next step up or down from what `limits` has; None at the end of the scale, or where it cannot be.
 
     `cores` and `memory` (bytes) are the machine's and end the scales: above them there is no limit. `used` is
-    the memory in use, in bytes: a first limit is close above it, not at the machine's size. `device` is the one whose throughput IO turns.
+    the memory in use, in bytes: a first limit is close above it, not at the machine's size. `device` is the
+    one whose throughput IO turns.
     """
     match gauge:
         case "cpu":

@@ -119,6 +119,11 @@ class Store:
         if (trace := self.traces.get(id)) is not None:
             trace.turned.append(self.now)
 
+    def tailed(self, tails: dict[str, list[str]]) -> None:
+        """Take the last lines of some containers' output."""
+        self.revision += 1
+        self.tails |= tails
+
     def occupy(self, id: str, doing: str) -> None:
         """Say what is being done to a container; "" when it is done."""
         self.revision += 1

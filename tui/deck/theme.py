@@ -1,7 +1,7 @@
 """Colour themes: read from TOML, checked, and turned into styles by meaning.
 
-Ours are in `themes/`, a user's own in `themes/` of the settings folder, in the same format. A file that is not
-a theme gives one warning, and the others work.
+Ours are in `themes/`, a user's own in `themes/` of the settings folder, in the same format. A file that is
+not a theme gives one warning, and the others work.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ class Palette:
             self._styles[key] = style
         return style
 
-    def glow(self, ink: Ink, share: float, ground: Ink = "background") -> Style:
-        """Text on a ground that turns to the colour of stalls the more `share` (0 to 1) there is of them."""
+    def past(self, share: float, ground: Ink = "background") -> Style:
+        """A cell of a history line; its ground is the more in the colour of stalls the larger `share` is."""
         step = max(0, min(GLOW_STEPS, round(share * GLOW_STEPS)))
-        key = (ink, ground, step)
+        key = (ground, step)
         if (style := self._styles.get(key)) is None:
             color = _mix(self.colors[ground], self.colors["stalled"], 0.75 * step / GLOW_STEPS)
-            style = Style(color=self.colors[ink], bgcolor=color)
+            style = Style(color=_mix(self.colors["used"], self.colors[ground], 0.35), bgcolor=color)
             self._styles[key] = style
         return style
 
     def textual(self) -> Theme:
-        """The same theme for Textual's own widgets; each meaning is a CSS variable, for instance `$running`."""
+        """The same theme for Textual's own widgets; each meaning is a CSS variable, such as `$running`."""
         c = self.colors
         return Theme(
             name=self.name,
@@ -117,23 +117,27 @@ def _mix(one: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
+class NotATheme(ValueError):
+    """What a theme file lacks."""
+
+
 def parse(text: str) -> Palette:
-    """The theme in one TOML text. Raises ValueError with what is wrong in a few words."""
+    """The theme in one TOML text. Raises NotATheme, or TOMLDecodeError, both ValueErrors that say what is wrong."""
     table: dict[str, Any] = tomllib.loads(text)
     name, dark, colors = table.get("name"), table.get("dark"), table.get("colors")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ValueError('it needs a name, such as name = "mine"')
+        raise NotATheme('it needs a name, such as name = "mine"')
     if not isinstance(dark, bool):
-        raise ValueError("it needs dark = true or dark = false")
+        raise NotATheme("it needs dark = true or dark = false")
     if not isinstance(colors, dict):
-        raise ValueError("it needs a [colors] table")
+        raise NotATheme("it needs a [colors] table")
     if missing := [ink for ink in INKS if ink not in colors]:
-        raise ValueError(f"it lacks {', '.join(missing)}")
+        raise NotATheme(f"it lacks {', '.join(missing)}")
     if unknown := [str(key) for key in colors if key not in INKS]:
-        raise ValueError(f"nothing is called {', '.join(unknown)}")
+        raise NotATheme(f"nothing is called {', '.join(unknown)}")
     for ink, color in colors.items():
         if not isinstance(color, str) or not COLOR.fullmatch(color):
-            raise ValueError(f'{ink} is {color!r}, not a colour such as "#7cc7ff"')
+            raise NotATheme(f'{ink} is {color!r}, not a colour such as "#7cc7ff"')
     return Palette(name.strip(), dark, colors)
 
 
@@ -145,7 +149,7 @@ class Themes(msgspec.Struct, frozen=True):
 
 
 def load(folder: Path) -> Themes:
-    """Our themes and those in `folder`, which need not exist; a user's own replaces one of ours by its name."""
+    """Our themes and those in `folder`, which may be missing; a user's own replaces one of ours by name."""
     palettes = {}
     for source in ("dark", "light", "contrast"):
         palette = parse((files("themes") / f"{source}.toml").read_text())

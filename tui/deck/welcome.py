@@ -1,8 +1,9 @@
 """The first run: two small containers to look at, on an instance that has never had any.
 
-The deck starts them by itself when all of this holds: the engine answers and has no container, its events tell
-of none that ever was, `welcomed` is not set in the settings, and the deck is not read-only. They are made of the
-machine's own programs (the image `host`), carry the label below, and are bounded: half a core, 64 MiB, 20 processes.
+The deck starts them by itself when all of this holds: the engine answers and has no container, its events
+tell of none that ever was, `welcomed` is not set in the settings, and the deck is not read-only. They are
+made of the machine's own programs (the image `host`), carry the label below, and are bounded: half a core,
+64 MiB and 20 processes.
 """
 
 from __future__ import annotations

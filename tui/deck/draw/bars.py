@@ -11,7 +11,7 @@ from tui.deck.store import MINUTE, Point
 from tui.deck.theme import Ink, Palette
 
 LEFT = " ▏▎▍▌▋▊▉█"
-RISING = "▁▂▃▄▅▆▇█"
+RISING = "▁▂▃▄▅▆▇"  # never a full cell: it would melt into the bar above
 CACHE = "▒"
 TURNED = "┊"
 NEAR = 0.95
@@ -54,7 +54,7 @@ def history(
 ) -> Line:
     """One minute in `width` cells, newest right: height is CPU on a `scale` of cores, glow is stall.
 
-    A cell is a fixed slice of time, not "the last n seconds", so that what is drawn moves on and does not change.
+    A cell is a fixed slice of time, so that what is drawn once moves on and does not change.
     """
     slice = MINUTE / width
     newest = int(now / slice)
@@ -72,8 +72,8 @@ def history(
             character, ink = TURNED, palette.style("flash", ground)
         elif place in sums:
             cpu, stall, count = sums[place]
-            level = round(max(0.0, min(1.0, cpu / count / scale)) * 7) if scale else 0
-            character, ink = RISING[level], palette.glow("used", stall / count, ground)
+            level = round(max(0.0, min(1.0, cpu / count / scale)) * 6) if scale else 0
+            character, ink = RISING[level], palette.past(stall / count, ground)
         else:
             character, ink = " ", palette.style("muted", ground)
         if ink is not style and text:

@@ -134,7 +134,7 @@ def _minute(view: PaneView, inner: int, palette: Palette) -> Line:
     right = Row()
     if throttled is not None and throttled >= 0.005:
         right.add(f"thr {share(throttled):>3} ", palette.style("warn" if throttled >= STALLED else "muted"))
-    right.add("stall ", palette.style("muted"))
+    right.add("stall", palette.style("muted"))
     ink: Ink = "stalled" if stall is not None and stall >= STALLED else "text"
     right.add(f"{share(stall):>4}", palette.style(ink, bold=ink == "stalled"))
     row.fill(inner - right.cells, palette.style("text"))
@@ -195,7 +195,7 @@ def address(container: ContainerSummary) -> str:
 
 def _place(view: PaneView, inner: int, palette: Palette) -> Line:
     limit = view.container.limits.pids
-    up = duration(view.now - view.container.state.started_at)
+    seconds = view.now - view.container.state.started_at
     procs = count(view.sample.pids) + (f"/{limit}" if limit is not None else "")
     word = " proc" if view.sample.pids == 1 and limit is None else " procs"
     right = Row()
@@ -203,6 +203,10 @@ def _place(view: PaneView, inner: int, palette: Palette) -> Line:
         right.join([_label(view, "pids", procs, palette)])
     else:
         right.add(procs, palette.style("text"))
-    right.add(word, palette.style("muted")).add(f"{up:>8}", palette.style("text"))
-    left = pad(address(view.container), max(0, inner - right.cells - 1))
+    right.add(word, palette.style("muted"))
+    where, up = address(view.container), f"{duration(seconds):>8}"
+    if width(where) + right.cells + width(up) >= inner:
+        up = f"{duration(seconds, 1):>4}"
+    right.add(up, palette.style("text"))
+    left = pad(where, max(0, inner - right.cells - 1))
     return cut(Row().add(left + " ", palette.style("muted")).join(right.segments).segments, inner)

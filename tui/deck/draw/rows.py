@@ -11,6 +11,7 @@ from engine.model import ContainerSummary, HostSample, Sample
 from tui.deck.draw.bars import NEAR, history
 from tui.deck.draw.line import Line, Row
 from tui.deck.draw.pane import STALLED, cpu_scale
+from tui.deck.selection import Gauge
 from tui.deck.store import Trace
 from tui.deck.theme import Ink, Palette
 from tui.presentation.quantities import ABSENT, cores, cores_limit, count, of_limit, share, size, size_limit
@@ -22,6 +23,7 @@ from tui.presentation.times import clock, duration
 SIGNS = 4  # cells before the first column: cursor, mark, glyph
 LEAST_NAME, MOST_NAME = 12, 32
 NOTHING = Trace()
+INFINITE = float("inf")
 
 
 class RowView(msgspec.Struct, frozen=True):
@@ -53,12 +55,36 @@ def _number(value: float | None) -> float:
     return -1.0 if value is None else value
 
 
-def _plain(text: str) -> Cell:
-    return text, "text"
+def _by(field: str) -> Callable[[RowView], float]:
+    return lambda view: _number(getattr(view.sample, field))
 
 
-def _quiet(text: str) -> Cell:
-    return text, "muted"
+def _measured(
+    write: Callable[[float | None], str], field: str, ink: Ink = "text"
+) -> Callable[[RowView], Cell]:
+    return lambda view: (write(getattr(view.sample, field)), ink)
+
+
+def _name(view: RowView) -> Cell:
+    return harmless(view.container.name), "text"
+
+
+def _image(view: RowView) -> Cell:
+    return harmless(view.container.image), "muted"
+
+
+def _cpus(view: RowView) -> Cell:
+    limit = view.container.limits.cpus
+    told = cores_limit(limit)
+    return told if len(told) <= 4 else cores(limit), "muted"
+
+
+def _memory_limit(view: RowView) -> Cell:
+    return size_limit(view.container.limits.memory), "muted"
+
+
+def _up(view: RowView) -> Cell:
+    return duration(view.now - view.container.state.started_at, 1), "text"
 
 
 def _of(view: RowView) -> Cell:
@@ -83,43 +109,27 @@ def _memory(view: RowView) -> Cell:
     return size(used), "warn" if near else "text"
 
 
-def _cores_limit(limit: float | None) -> str:
-    told = cores_limit(limit)
-    return told if len(told) <= 4 else cores(limit)
-
-
 COLUMNS: tuple[Column, ...] = (
-    Column(
-        "name", "NAME", LEAST_NAME, 0, lambda v: _plain(harmless(v.container.name)), lambda v: v.container.name, False
-    ),
-    Column(
-        "image", "IMAGE", 16, 9, lambda v: _quiet(harmless(v.container.image)), lambda v: v.container.image, False
-    ),
-    Column("cpu", "CPU", 4, 0, lambda v: _plain(cores(v.sample.cpu)), lambda v: _number(v.sample.cpu)),
-    Column("of", "of", 4, 5, _of, lambda v: _number(v.sample.cpu) / (v.container.limits.cpus or float("inf"))),
-    Column(
-        "cpus", "lim", 4, 2, lambda v: _quiet(_cores_limit(v.container.limits.cpus)),
-        lambda v: v.container.limits.cpus or float("inf"),
-    ),
-    Column("throttled", "thr", 4, 8, _throttled, lambda v: _number(v.sample.throttled)),
-    Column("stall", "stall", 5, 1, _stall, lambda v: _number(v.sample.cpu_some)),
-    Column("minute", "1 min", 12, 7, lambda v: _plain(""), lambda v: _number(v.sample.cpu), False),
-    Column("memory", "MEM", 4, 0, _memory, lambda v: _number(v.sample.memory)),
-    Column("cache", "+cache", 6, 6, lambda v: _quiet(size(v.sample.cache)), lambda v: _number(v.sample.cache)),
-    Column(
-        "limit", "lim", 4, 1, lambda v: _quiet(size_limit(v.container.limits.memory)),
-        lambda v: v.container.limits.memory or float("inf"),
-    ),
-    Column("read", "IO r/s", 6, 3, lambda v: _plain(size(v.sample.io_read)), lambda v: _number(v.sample.io_read)),
-    Column("write", "w/s", 4, 3, lambda v: _plain(size(v.sample.io_write)), lambda v: _number(v.sample.io_write)),
-    Column("rx", "NET ↓/s", 7, 4, lambda v: _plain(size(v.sample.net_rx)), lambda v: _number(v.sample.net_rx)),
-    Column("tx", "↑/s", 4, 4, lambda v: _plain(size(v.sample.net_tx)), lambda v: _number(v.sample.net_tx)),
-    Column("pids", "PIDS", 4, 4, lambda v: _plain(count(v.sample.pids)), lambda v: _number(v.sample.pids)),
-    Column(
-        "up", "UP", 4, 2, lambda v: _plain(duration(v.now - v.container.state.started_at, 1)),
-        lambda v: -v.container.state.started_at,
-    ),
-)  # fmt: skip
+    Column("name", "NAME", LEAST_NAME, 0, _name, lambda v: v.container.name, False),
+    Column("image", "IMAGE", 16, 9, _image, lambda v: v.container.image, False),
+    Column("cpu", "CPU", 4, 0, _measured(cores, "cpu"), _by("cpu")),
+    Column("of", "of", 4, 5, _of, lambda v: _number(v.sample.cpu) / (v.container.limits.cpus or INFINITE)),
+    Column("cpus", "lim", 4, 2, _cpus, lambda v: v.container.limits.cpus or INFINITE),
+    Column("throttled", "thr", 4, 8, _throttled, _by("throttled")),
+    Column("stall", "stall", 5, 1, _stall, _by("cpu_some")),
+    Column("minute", "1 min", 12, 7, lambda v: ("", "text"), _by("cpu"), False),
+    Column("memory", "MEM", 4, 0, _memory, _by("memory")),
+    Column("cache", "+cache", 6, 6, _measured(size, "cache", "muted"), _by("cache")),
+    Column("limit", "lim", 4, 1, _memory_limit, lambda v: v.container.limits.memory or INFINITE),
+    Column("read", "IO r/s", 6, 3, _measured(size, "io_read"), _by("io_read")),
+    Column("write", "w/s", 4, 3, _measured(size, "io_write"), _by("io_write")),
+    Column("rx", "NET ↓/s", 7, 4, _measured(size, "net_rx"), _by("net_rx")),
+    Column("tx", "↑/s", 4, 4, _measured(size, "net_tx"), _by("net_tx")),
+    Column("pids", "PIDS", 4, 4, _measured(count, "pids"), _by("pids")),
+    Column("up", "UP", 4, 2, _up, lambda v: -v.container.state.started_at),
+)
+TURNED: dict[Gauge, str] = {"cpu": "cpus", "memory": "limit", "io": "write", "pids": "pids"}
+"""The column that shows what + and − turn."""
 BY_KEY = {column.key: column for column in COLUMNS}
 
 
@@ -179,8 +189,11 @@ def column_at(fit: Fit, x: int) -> str:
     return ""
 
 
-def draw(view: RowView, fit: Fit, palette: Palette, *, selected: bool, marked: bool) -> Line:
-    """One container in exactly the width that was fitted."""
+def draw(
+    view: RowView, fit: Fit, palette: Palette, *, marked: bool, gauge: Gauge | None, flashing: bool
+) -> Line:
+    """One container in exactly the width that was fitted; the selected one has a gauge that + and − turn."""
+    selected = gauge is not None
     ground: Ink = "selection" if selected else "background"
     state = view.container.state
     glyph, tone = look(state)
@@ -208,6 +221,11 @@ def draw(view: RowView, fit: Fit, palette: Palette, *, selected: bool, marked: b
             row.add(" ", palette.style("text", ground))
         else:
             text, ink = column.cell(view)
+            if gauge is not None and column.key == TURNED[gauge]:
+                style = palette.style("flash" if flashing else "selected", ground, bold=True, reverse=True)
+                row.fill(row.cells + width - cell_width(text), palette.style("text", ground))
+                row.add(text, style).add(" ", palette.style("text", ground))
+                continue
             row.add(
                 pad(text, width, column.right) + " ",
                 palette.style("muted" if text == ABSENT else ink, ground),

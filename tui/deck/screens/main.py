@@ -19,6 +19,7 @@ from tui.deck.ordering import Ordering
 from tui.deck.screens.confirm import Confirm
 from tui.deck.selection import GAUGES, Selection
 from tui.deck.store import Store
+from tui.deck.tails import Tails
 from tui.deck.terminal import in_terminal
 from tui.deck.widgets.banner import Banner
 from tui.deck.widgets.host import HostStrip
@@ -53,6 +54,8 @@ class MainScreen(Screen[None]):
         self._table_view = False
         self._logs_only = False
         self._welcome_hidden = False
+        self._tails = Tails(link, lambda fresh: self.app.call_later(self._tailed, fresh))
+        self._drawn_seq = 0  # of the snapshot that is on the screen
 
     @property
     def deck(self) -> DeckApp:
@@ -81,6 +84,7 @@ class MainScreen(Screen[None]):
         self.deck.theme_changed_signal.subscribe(self, lambda _: self.sync())
         self.bindings_updated_signal.subscribe(self, lambda _: self.keybar.sync())
         self.view.focus()
+        self._tails.start()
 
     @property
     def view(self) -> PaneGrid | ContainerTable:
@@ -92,6 +96,14 @@ class MainScreen(Screen[None]):
     def _changed(self, store: Store) -> None:
         with self.app.batch_update():
             self.sync()
+        snapshot = store.snapshot
+        if snapshot is not None and snapshot.seq != self._drawn_seq:
+            self._drawn_seq = snapshot.seq
+            self._tails.want(self.panes.with_tails() if self.panes.display else [])
+
+    def _tailed(self, fresh: dict[str, list[str]]) -> None:
+        self._store.tailed(fresh)
+        self.panes.sync()
 
     def sync(self) -> None:
         """Show what the store has now; every widget repaints only what differs."""
@@ -129,7 +141,7 @@ class MainScreen(Screen[None]):
 
     def _why_empty(self) -> str:
         if self._store.snapshot is None:
-            return "" if self._store.gone else "asking the engine …"
+            return self._store.gone or "asking the engine …"
         if self._filter and self._store.containers:
             return f"nothing matches “{self._filter}” · Esc shows all"
         return "no containers yet · n makes one, or on the command line: tiffin run host -- COMMAND"
@@ -381,16 +393,15 @@ class MainScreen(Screen[None]):
             return
         gauge = self._selection.gauge
         if self._actions.turn(container.id, gauge, up):
-            self.panes.flashing.add(container.id)
-            self.set_timer(FLASH, lambda: self._flashed(container.id))
-            self.view.sync()
+            self._flash(container.id, True)
+            self.set_timer(FLASH, lambda: self._flash(container.id, False))
         else:
             end = "it has no limit" if up else "it cannot be lower"
             self.notify(f"{container.name}: {gauge}: {end}", timeout=2)
 
-    def _flashed(self, id: str) -> None:
-        self.panes.flashing.discard(id)
-        self.panes.sync()
+    def _flash(self, id: str, on: bool) -> None:
+        (self._selection.flashing.add if on else self._selection.flashing.discard)(id)
+        self.view.sync()
 
     def action_undo(self) -> None:
         container = self._current()

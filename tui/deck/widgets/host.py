@@ -17,10 +17,10 @@ class HostStrip(DrawnLine):
     def __init__(self, store: Store) -> None:
         super().__init__("host")
         self._store = store
-        self._name = socket.gethostname().split(".")[0]
+        self._hostname = socket.gethostname().split(".")[0]
 
     def line(self) -> Line:
         """See DrawnLine."""
         snapshot = self._store.snapshot
         sample = snapshot.host if snapshot else None
-        return host.draw(sample, self._name, self.outer_size.width, palette_of(self))
+        return host.draw(sample, self._hostname, self.outer_size.width, palette_of(self))

@@ -13,12 +13,25 @@ from tui.deck.widgets.drawn import DrawnLine
 from tui.presentation.text import width
 
 SHOWN = (
-    ("app.help", "keys"), ("container.start_stop", "stop"), ("container.pause", "pause"), ("limit.up", "limit"),
-    ("limit.edit", "limits"), ("view.toggle", "table"), ("view.details", "open"), ("container.restart", "restart"),
-    ("view.filter", "filter"), ("container.new", "new"), ("view.logs", "logs"), ("container.shell", "shell"),
-    ("container.remove", "remove"), ("app.quit", "quit"), ("limit.undo", "undo"), ("select.mark", "mark"),
-    ("container.kill", "kill"), ("app.palette", "palette"),
-)  # fmt: skip
+    ("app.help", "keys"),
+    ("container.start_stop", "stop"),
+    ("container.pause", "pause"),
+    ("limit.up", "limit"),
+    ("limit.edit", "limits"),
+    ("view.toggle", "table"),
+    ("view.details", "open"),
+    ("container.restart", "restart"),
+    ("view.filter", "filter"),
+    ("container.new", "new"),
+    ("view.logs", "logs"),
+    ("container.shell", "shell"),
+    ("container.remove", "remove"),
+    ("app.quit", "quit"),
+    ("limit.undo", "undo"),
+    ("select.mark", "mark"),
+    ("container.kill", "kill"),
+    ("app.palette", "palette"),
+)
 """Binding ids and words, the most important first; the bar shows them in this order, as many as fit."""
 
 SIGNS = {

@@ -30,7 +30,7 @@ NOTHING = Layout({}, 0, [])
 
 
 def arrange(running: Sequence[str], stopped: Sequence[str], width: int, height: int) -> Layout:
-    """Panes in as many columns as are legible, as high as there is room; below them one row for each stopped."""
+    """Panes in as many columns as are legible and as high as there is room; below, a row for each stopped."""
     boxes: dict[str, Region] = {}
     top = 0
     if running:

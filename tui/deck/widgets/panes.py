@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from rich.segment import Segment
@@ -35,7 +36,6 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._layout_now = layout.NOTHING
         self._drawn: dict[str, list[Line]] = {}  # of those in view
         self._names = 0
-        self.flashing: set[str] = set()  # containers whose focused limit was turned just now
         self.empty_text = ""
 
     # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +135,7 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
             marked,
             selection.gauge if selected else None,
             doing,
-            container.id in self.flashing,
+            container.id in selection.flashing,
         )
         return pane.draw(view, box.width, box.height, palette)
 
@@ -145,7 +145,9 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
         wide = self.outer_size.width
         blank = palette.style("muted")
         if not self._layout_now.boxes:
-            text = self.empty_text if y == self.outer_size.height // 2 else ""
+            lines = textwrap.wrap(self.empty_text, max(10, min(wide - 4, 76)))
+            place = y - (self.outer_size.height - len(lines)) // 2
+            text = lines[place] if 0 <= place < len(lines) else ""
             return Strip([Segment(text.center(wide), blank)], wide)
         row = y + self.scroll_offset.y
         line: Line = []

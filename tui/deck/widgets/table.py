@@ -13,7 +13,7 @@ from textual.strip import Strip
 from tui.deck.draw import rows
 from tui.deck.draw.line import Line
 from tui.deck.messages import Opened, Picked, SortBy
-from tui.deck.selection import Selection
+from tui.deck.selection import Gauge, Selection
 from tui.deck.store import Store
 from tui.deck.theme import palette_of
 
@@ -28,7 +28,7 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._ids: Sequence[str] = ()
         self._fit = rows.fit(80)
         self._drawn: dict[int, Line] = {}  # by row of the widget
-        self._rows: dict[tuple[str, bool, bool], Line] = {}  # made since the newest snapshot
+        self._rows: dict[tuple[str, bool, Gauge | None, bool], Line] = {}  # made since the newest snapshot
         self._made_of: object = None
         self.sort = "name"
         self.descending = False
@@ -95,11 +95,15 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._made_of = (store.revision, palette.name)
             self._rows.clear()
         id = self._ids[place]
-        key = (id, id == self._selection.current, id in self._selection.marked)
+        selection = self._selection
+        gauge = selection.gauge if id == selection.current else None
+        key = (id, id in selection.marked, gauge, id in selection.flashing)
         if (line := self._rows.get(key)) is None:
             trace = store.traces.get(id, rows.NOTHING)
             view = rows.RowView(store.containers[id], store.sample(id), trace, store.host, store.now)
-            line = self._rows[key] = rows.draw(view, self._fit, palette, selected=key[1], marked=key[2])
+            line = self._rows[key] = rows.draw(
+                view, self._fit, palette, marked=key[1], gauge=gauge, flashing=key[3]
+            )
         return line
 
     def render_line(self, y: int) -> Strip:
