@@ -367,6 +367,13 @@ class ImageSummary(Noun):
     config: ImageConfig = ImageConfig()
 
 
+class ImageRemoval(Noun):
+    """What removing an image did: names taken away, and digests of what was deleted with the last of them."""
+
+    untagged: list[str] = []
+    deleted: list[str] = []
+
+
 class NetworkSummary(Noun):
     """One network of the instance."""
 

@@ -27,7 +27,7 @@ OPAQUE_XATTR = "trusted.overlay.opaque"
 ELSEWHERE = "use --root with a folder on a tmpfs or on a disk's own file system (ext4, xfs, btrfs)"
 
 
-class HostJob(msgspec.Struct, frozen=True):
+class HostJob(msgspec.Struct, frozen=True, tag=True):
     """The paths of tiffin's `own` to hide, the `places` that may hold the layer, best first, and `state`."""
 
     own: list[str]

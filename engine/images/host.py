@@ -57,13 +57,12 @@ class Host:
             created = Path("/etc/os-release").stat().st_mtime
         except OSError:
             created = 0.0
-        machine = platform.machine()
         return ImageSummary(
             id=ID,
             names=[NAME],
             created_at=created,
             size=0,
-            architecture=GO_ARCHITECTURES.get(machine, machine),
+            architecture=architecture(),
             os="linux",
             config=ImageConfig(env=[PATH], command=[shell]),
         )
@@ -141,6 +140,11 @@ class Host:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+
+
+def architecture() -> str:
+    """What the OCI image-spec calls this machine."""
+    return GO_ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def _watch_etc() -> Watch | None:

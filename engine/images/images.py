@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 
-import msgspec
-
-from engine.errors import NotFound
-from engine.images.host import ID, NAME, Host
+from engine.errors import BadRequest, Conflict, Corrupt, KernelError, NotFound
+from engine.images import host, names, oci
+from engine.images.layers import Layers, new_name
+from engine.images.store import Store, Stored, name_of
+from engine.images.unpacking import ImportJob, Unpacked
+from engine.images.verify import Verified, VerifyJob
+from engine.images.workers import work
 from engine.instance import Instance
-from engine.launch.plan import LaunchPlan
-from engine.model import ImageSummary
+from engine.model import ImageConfig, ImageRemoval, ImageSummary
 
-Layers = list[Path]  # within the class, `list` is its method
+ID_PREFIX = re.compile("(?:sha256:)?([0-9a-f]{4,64})")
+
+Source = str | os.PathLike[str] | AsyncIterable[bytes]
+Paths = list[Path]  # within the class, `list` is its method
 Sentences = list[str]
 Summaries = list[ImageSummary]
 
@@ -23,42 +34,270 @@ class Images:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._host = Host(instance)
+        self._host = host.Host(instance)
+        self._store = Store(instance.state / "images")
+        self._layers = Layers(instance)
+        self._lock = asyncio.Lock()  # of index.json
+        self._incoming = 0  # images on their way in: what they may share is not deleted meanwhile
+        self._garbage: set[str] = set()  # blobs, by digest
+        self._spare: set[str] = set()  # unpacked layers, by diff id
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""
-        for name in ("", "images", "layers"):
-            (self._instance.state / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._host.sweep(used_layers(self._instance))
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        for folder in (self._instance.state, self._layers.folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._store.open()
+        self._store.sweep()
+        used = self._layers.used()
+        self._layers.sweep(self._diff_ids(), used)
+        self._host.sweep(used)
 
     async def close(self) -> None:
         """End all work in progress, and leave what containers stand on."""
         await self._host.close()
-        self._host.sweep(used_layers(self._instance))
+        await self._layers.close()
+        await asyncio.to_thread(lambda: self._host.sweep(self._layers.used()))
+
+    # ── what there is ───────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, ref: str) -> ImageSummary:
-        """The image by name, `name:tag`, id, unique beginning of an id, or digest; NotFound, BadRequest."""
-        if ref in (ID, NAME):
+        """The image by name, `name:tag`, `name@digest`, id, digest, or the unique beginning of an id.
+
+        Raises NotFound; BadRequest where several ids begin so.
+        """
+        if ref in (host.ID, host.NAME):
             return self._host.summary()
-        raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
+        return self._summary(self._find(ref))
 
     def list(self) -> Summaries:
-        """All images, the built-in one first."""
-        return [self._host.summary()]
+        """All images, the built-in one first, then the newest."""
+        stored = [self._summary(image) for image in self._store.images()]
+        return [self._host.summary(), *sorted(stored, key=lambda image: -image.created_at)]
 
-    async def lower(self, image: ImageSummary) -> Layers:
-        """The image's unpacked layers for overlayfs, topmost first; what is missing is unpacked anew."""
-        return await self._host.lower()
+    def _find(self, ref: str) -> Stored:
+        images = self._store.images()
+        ref = ref.partition("@")[2] or ref
+        for image in images:
+            if ref == image.id or ref in (manifest.digest for manifest in image.manifests):
+                return image
+        with contextlib.suppress(BadRequest):
+            wanted = names.normal(ref)
+            for image in images:
+                if wanted in image.names:
+                    return image
+        if prefix := ID_PREFIX.fullmatch(ref):
+            found = [image for image in images if image.id[7:].startswith(prefix[1])]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise BadRequest(
+                    f"{len(found)} images have ids that begin with {prefix[1]}", "give more digits"
+                )
+        raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
+
+    def _summary(self, image: Stored) -> ImageSummary:
+        layers = image.config.rootfs.diff_ids
+        sizes = (
+            self._layers.size(diff_id, layer.size)
+            for diff_id, layer in zip(layers, image.manifest.layers, strict=True)
+        )
+        return ImageSummary(
+            id=image.id,
+            names=image.names,
+            created_at=oci.seconds(image.config.created),
+            size=sum(sizes),
+            digest=image.manifests[0].digest,
+            architecture=image.config.architecture,
+            os=image.config.os,
+            layers=layers,
+            config=_inherited(image.config.config or oci.Execution()),
+        )
+
+    # ── what a container needs ──────────────────────────────────────────────────────────────────────────────
+
+    async def lower(self, image: ImageSummary) -> Paths:
+        """The image's unpacked layers for overlayfs, topmost first; what is missing is unpacked anew.
+
+        Raises NotFound, Corrupt where a blob is not what it was, Unsupported (`host`), KernelError.
+        """
+        if image.id == host.ID:
+            return await self._host.lower()
+        paths = [self._layers.path(diff_id) for diff_id in image.layers]
+        if not all(path.is_dir() for path in paths):
+            stored = self._find(image.id)
+            blobs = [self._store.path(layer.digest) for layer in stored.manifest.layers]
+            async with self._coming():
+                for diff_id, blob in zip(image.layers, blobs, strict=True):
+                    await self._layers.ready(diff_id, blob)
+        return paths[::-1]
 
     def host_gaps(self) -> Sentences:
         """What of this machine containers from `host` lack, a sentence each, for the doctor."""
         return self._host.gaps()
 
+    # ── what comes and goes ─────────────────────────────────────────────────────────────────────────────────
 
-def used_layers(instance: Instance) -> set[str]:
-    """Folders of all layers that containers of this instance were last started with."""
-    used: set[str] = set()
-    for path in (instance.state / "containers").glob("*/launch.json"):
-        with contextlib.suppress(OSError, msgspec.DecodeError):  # being deleted; half-made
-            used.update(msgspec.json.decode(path.read_bytes(), type=LaunchPlan).overlay.lower)
-    return used
+    async def import_rootfs(
+        self, source: Source, name: str, progress: Callable[[int], None] | None = None
+    ) -> ImageSummary:
+        """Make an image of the tar archive of a root file system, and give it `name`.
+
+        The archive is a file's path or comes as bytes; uncompressed, gzip, zstd or xz. `progress` hears how
+        many of its bytes were read. Raises BadRequest for an archive that is none, KernelError.
+        """
+        name = names.for_new(name)
+        archive = source if isinstance(source, AsyncIterable) else _open_archive(source)
+        temporary = new_name()
+        async with self._coming():
+            try:
+                room = self._layers.room()
+                job = ImportJob(str(self._store.blobs), str(self._layers.folder), temporary, room)
+                layer = await work(job, Unpacked, source=archive, progress=progress)
+            finally:
+                if isinstance(archive, int):
+                    os.close(archive)
+                await asyncio.to_thread(self._discard, temporary)
+            async with self._lock:
+                await asyncio.to_thread(self._enter, layer, name)
+        return self.get(name)
+
+    def _discard(self, temporary: str) -> None:
+        self._store.path(temporary).unlink(missing_ok=True)
+        self._layers.discard(temporary)
+
+    def _enter(self, layer: Unpacked, name: str) -> None:
+        created = oci.moment(time.time())
+        config = oci.Image(
+            architecture=layer.architecture or host.architecture(),
+            os="linux",
+            created=created,
+            config=oci.Execution(env=[host.PATH], cmd=["/bin/sh"] if layer.shell else None),
+            rootfs=oci.RootFs(diff_ids=[layer.diff_id]),
+            history=[oci.Step(created=created, created_by="tiffin import", comment="a root file system")],
+        )
+        manifest = oci.Manifest(
+            config=self._store.put(oci.CONFIG, oci.encode(config)),
+            layers=[oci.Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)],
+        )
+        self._store.tag(self._store.put(oci.MANIFEST, oci.encode(manifest)), name)
+
+    async def remove(
+        self, ref: str, in_use: Mapping[str, Collection[str]], force: bool = False
+    ) -> ImageRemoval:
+        """Take a name away, and delete the image with its last one; `in_use` has container names by image id.
+
+        Layers that another image shares stay. Refused with Conflict while containers stand on the image; with
+        `force` only its names go then, and the image stays until it is removed by its id. By id, an image
+        with several names goes only with `force`. Raises NotFound, Conflict, BadRequest.
+        """
+        if ref in (host.ID, host.NAME):
+            raise Conflict(
+                "the image host is this machine itself and cannot be removed", "choose another image"
+            )
+        async with self._lock:
+            try:
+                removal = await asyncio.to_thread(self._remove, ref, in_use, force)
+            except NotFound:
+                removal = await asyncio.to_thread(self._remove_unreadable, ref)
+        await self._collect()
+        return removal
+
+    def _remove(self, ref: str, in_use: Mapping[str, Collection[str]], force: bool) -> ImageRemoval:
+        image = self._find(ref)
+        by_name = _normal(ref) if _normal(ref) in image.names else ""
+        if by_name and len(image.names) > 1:
+            self._store.untag([by_name])
+            return ImageRemoval(untagged=[by_name])
+        if len(image.names) > 1 and not force:
+            raise Conflict(
+                f"removing image {ref}: it has the names {', '.join(image.names)}",
+                "remove it by each name, or use --force",
+            )
+        if users := in_use.get(image.id, ()):
+            if force and image.names:
+                self._store.untag(image.names)
+                return ImageRemoval(untagged=image.names)
+            raise Conflict(
+                f"removing image {ref}: used by {'container' if len(users) == 1 else 'containers'} "
+                f"{', '.join(sorted(users))}",
+                "remove those first",
+            )
+        self._garbage |= self._store.drop(manifest.digest for manifest in image.manifests)
+        self._spare.update(image.config.rootfs.diff_ids)
+        return ImageRemoval(untagged=image.names, deleted=[image.id])
+
+    def _remove_unreadable(self, ref: str) -> ImageRemoval:
+        """Take a damaged image out of the index, so that it can be fetched again."""
+        for descriptor in self._store.index().manifests:
+            name = name_of(descriptor)
+            if ref == descriptor.digest or (name and name == _normal(ref)):
+                self._garbage |= self._store.drop([descriptor.digest])
+                return ImageRemoval(untagged=[name] if name else [], deleted=[descriptor.digest])
+        raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
+
+    async def verify(self, progress: Callable[[int], None] | None = None) -> Verified:
+        """Read the whole store in a worker and tell what is wrong with it."""
+        return await work(VerifyJob(str(self._store.folder)), Verified, progress=progress)
+
+    @contextlib.asynccontextmanager
+    async def _coming(self) -> AsyncIterator[None]:
+        self._incoming += 1
+        try:
+            yield
+        finally:
+            self._incoming -= 1
+            await self._collect()
+
+    async def _collect(self) -> None:
+        """Delete what removals left, unless something is on its way in that may share it."""
+        async with self._lock:
+            if self._incoming == 0 and (self._garbage or self._spare):
+                garbage, self._garbage = self._garbage, set()
+                spare, self._spare = self._spare, set()
+                wanted = self._diff_ids()
+                await asyncio.to_thread(self._store.delete, garbage)
+                if wanted is not None and (spare := spare - wanted):
+                    await asyncio.to_thread(self._layers.delete, spare)
+
+    def _diff_ids(self) -> set[str] | None:
+        """Those of all images; None where that cannot be told."""
+        with contextlib.suppress(Corrupt):
+            return {diff_id for image in self._store.images() for diff_id in image.config.rootfs.diff_ids}
+        return None
+
+
+def _normal(ref: str) -> str:
+    try:
+        return names.normal(ref)
+    except BadRequest:
+        return ""
+
+
+def _open_archive(path: str | os.PathLike[str]) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for its writer
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {os.fspath(path)!r}", "give the path of a tar archive") from None
+    except OSError as e:
+        raise KernelError.of(f"opening {os.fspath(path)}", e) from e
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BadRequest(f"{os.fspath(path)!r} is not a file", "give a tar archive, or pipe it in")
+    return fd
+
+
+def _inherited(execution: oci.Execution) -> ImageConfig:
+    return ImageConfig(
+        env=execution.env or [],
+        entrypoint=execution.entrypoint or [],
+        command=execution.cmd or [],
+        workdir=execution.working_dir or "",
+        user=execution.user or "",
+        labels=execution.labels or {},
+        stop_signal=execution.stop_signal or "",
+        volumes=list(execution.volumes or {}),
+        exposed=list(execution.exposed_ports or {}),
+    )

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from engine.errors import KernelError, TiffinError
-from engine.images import hiding
+from engine.images import hiding, unpacking, verify
 from engine.images.confine import confine
 
 REPORT_INTERVAL = 0.1  # seconds between progress lines
 
-Job = hiding.HostJob
+Job = hiding.HostJob | unpacking.ImportJob | unpacking.UnpackJob | verify.VerifyJob
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -52,7 +52,15 @@ class Progress:
 
 def run(job: Job, progress: Progress) -> msgspec.Struct:
     """Do one job; raises TiffinError."""
-    return hiding.make(job)
+    match job:
+        case hiding.HostJob():
+            return hiding.make(job)
+        case unpacking.ImportJob():
+            return unpacking.import_layer(job, progress)
+        case unpacking.UnpackJob():
+            return unpacking.unpack_layer(job, progress)
+        case verify.VerifyJob():
+            return verify.verify(job, progress)
 
 
 def main(order: Order) -> int:

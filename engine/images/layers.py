@@ -1,0 +1,139 @@
+"""Unpacked layers: folders named by diff id, ready for overlayfs, each beside a note of its size."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import Corrupt, KernelError
+from engine.images.hiding import PREFIX
+from engine.images.unpacking import TEMPORARY, Unpacked, UnpackJob
+from engine.images.workers import work
+from engine.instance import Instance
+from engine.kernel.paths import remove_tree
+from engine.launch.plan import LaunchPlan
+
+RESERVE = 0.05  # share of the free space that unpacking must leave
+
+
+class _Note(msgspec.Struct, frozen=True):
+    size: int  # bytes of the files' content
+
+
+class Layers:
+    """The folder of unpacked layers of one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self.folder = instance.state / "layers"
+        self._unpacking: dict[str, asyncio.Task[Unpacked]] = {}
+
+    def path(self, diff_id: str) -> Path:
+        """Where a layer is, or would be."""
+        return self.folder / diff_id.removeprefix("sha256:")
+
+    def size(self, diff_id: str, otherwise: int) -> int:
+        """Bytes of a layer's files; `otherwise` where it was never unpacked."""
+        try:
+            return msgspec.json.decode(self.path(diff_id).with_suffix(".json").read_bytes(), type=_Note).size
+        except (OSError, msgspec.DecodeError):
+            return otherwise
+
+    def room(self) -> int:
+        """Bytes that may be unpacked now; raises KernelError."""
+        try:
+            space = os.statvfs(self.folder)
+        except OSError as e:
+            raise KernelError.of(f"asking how much is free in {self.folder}", e) from e
+        return int(space.f_bavail * space.f_frsize * (1 - RESERVE))
+
+    async def ready(self, diff_id: str, blob: Path) -> Path:
+        """The layer's folder, unpacked from its blob where it is missing; many callers share one worker."""
+        path = self.path(diff_id)
+        if not path.is_dir():
+            if (task := self._unpacking.get(diff_id)) is None:
+                task = asyncio.create_task(self._unpack(diff_id, blob))
+                self._unpacking[diff_id] = task
+                task.add_done_callback(lambda _: self._unpacking.pop(diff_id))
+            await asyncio.shield(task)  # one caller's end is not the others'
+        return path
+
+    async def _unpack(self, diff_id: str, blob: Path) -> Unpacked:
+        try:
+            fd = os.open(blob, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as e:
+            raise Corrupt(
+                f"unpacking the layer {diff_id}: reading its blob {blob}: {e.strerror}",
+                "remove the image and get it again",
+            ) from e
+        temporary = new_name()
+        try:
+            job = UnpackJob(str(self.folder), diff_id, temporary, self.room())
+            return await work(job, Unpacked, source=fd)
+        finally:
+            os.close(fd)
+            await asyncio.to_thread(self.discard, temporary)
+
+    def used(self) -> set[str]:
+        """Folders of all layers that containers of this instance were last started with."""
+        used: set[str] = set()
+        for path in (self._instance.state / "containers").glob("*/launch.json"):
+            with contextlib.suppress(OSError, msgspec.DecodeError):  # being deleted; half-made
+                used.update(msgspec.json.decode(path.read_bytes(), type=LaunchPlan).overlay.lower)
+        return used
+
+    def sweep(self, wanted: Iterable[str] | None, used: Collection[str]) -> None:
+        """Delete half-made layers, and those neither `wanted` (diff ids; None: all) nor `used` (folders)."""
+        keep = None if wanted is None else {self.path(diff_id).name for diff_id in wanted}
+        keep_used = {os.path.basename(folder) for folder in used}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                name = entry.name.removesuffix(".json")
+                if entry.name.startswith(".") or (
+                    not name.startswith(PREFIX) and keep is not None and name not in keep | keep_used
+                ):
+                    _remove(entry.path)
+
+    def delete(self, diff_ids: Iterable[str]) -> None:
+        """Delete layers, except those that containers stand on: the next start sweeps these."""
+        used = self.used()
+        for path in map(self.path, diff_ids):
+            if str(path) not in used:
+                # Out of the way first: half a layer must not bear its name.
+                doomed = path.with_name(f".doomed-{path.name}")
+                with contextlib.suppress(FileNotFoundError):
+                    path.rename(doomed)
+                _remove(str(doomed))
+                path.with_suffix(".json").unlink(missing_ok=True)
+
+    def discard(self, temporary: str) -> None:
+        """Delete what a worker that was ended left under this name."""
+        for name in (temporary, f"{temporary}.json"):
+            _remove(str(self.folder / name))
+
+    async def close(self) -> None:
+        """Stop unpacking."""
+        tasks = list(self._unpacking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def new_name() -> str:
+    """A temporary name for what is being made."""
+    return TEMPORARY + os.urandom(6).hex()
+
+
+def _remove(path: str) -> None:
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        remove_tree(folder, os.path.basename(path))
+    except OSError:
+        pass  # gone, or at the next start
+    finally:
+        os.close(folder)
