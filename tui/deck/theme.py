@@ -122,7 +122,7 @@ class NotATheme(ValueError):
 
 
 def parse(text: str) -> Palette:
-    """The theme in one TOML text. Raises NotATheme, or TOMLDecodeError, both ValueErrors that say what is wrong."""
+    """The theme in one TOML text. Raises NotATheme, or another ValueError of the parser."""
     table: dict[str, Any] = tomllib.loads(text)
     name, dark, colors = table.get("name"), table.get("dark"), table.get("colors")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
