@@ -15,6 +15,7 @@ from tui.deck.draw import rows
 from tui.deck.engine_link import Link
 from tui.deck.logs.pane import LogPane
 from tui.deck.ordering import Ordering
+from tui.deck.screens.acting import ActingScreen
 from tui.deck.selection import GAUGES, Selection
 from tui.deck.store import Store
 from tui.deck.tails import Tails
