@@ -167,7 +167,7 @@ class Cgroup:
         readings = self.readings()
         before = limits.limits_of(readings)
         controllers = self._controllers()
-        limits.refuse_unsupported(change, readings)
+        change = limits.supported(change, readings)
         for controller in controllers:
             controller.check(change, before)
         try:

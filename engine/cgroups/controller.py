@@ -41,7 +41,7 @@ class Missing:
         return [unsupported(name, self.why_not) for name in self.names]
 
     def check(self, change: LimitsChange, now: Limits) -> None:
-        """Nothing: `Cgroup.apply` refuses what sets an unsupported limit."""
+        """Nothing: `limits.supported` left none of its fields set."""
 
     def apply(self, change: LimitsChange, now: Limits) -> None:
         """Nothing: there is nothing to clear."""

@@ -22,7 +22,7 @@ def read(path: str) -> str:
 
 def write(path: str, value: str) -> None:
     """Write `value` in one write(2), as kernel files want it; raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
     try:
         os.write(fd, value.encode())
     finally:

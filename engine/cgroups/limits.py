@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from engine.cgroups import io
 from engine.errors import Unsupported
@@ -45,9 +46,15 @@ def setting(limits: Limits) -> LimitsChange:
     return restoring(limits, Limits())
 
 
-def refuse_unsupported(change: LimitsChange, readings: Iterable[LimitReading]) -> None:
-    """Raise Unsupported where the change sets a limit this host lacks; clearing such a one is taken."""
+def supported(change: LimitsChange, readings: Iterable[LimitReading]) -> LimitsChange:
+    """The change without what this host lacks: clearing that is nothing, setting it is Unsupported."""
+    lacking = dict[str, Any]()
     for reading in readings:
-        if not reading.supported and getattr(change, reading.name) not in (UNSET, None, False, {}):
+        if reading.supported:
+            continue
+        value = getattr(change, reading.name)
+        if not (value is UNSET or value is None or value is False or value == {}):  # 0 sets: swap=0
             doing = f"{reading.name} cannot be set here: {reading.why_not}"
             raise Unsupported(doing, "leave it out; `tiffin doctor` tells more")
+        lacking[reading.name] = UNSET
+    return replace(change, **lacking)
