@@ -67,7 +67,8 @@ class Cpu:
         weight = change.cpu_weight
         idle = change.cpu_idle if change.cpu_idle is not UNSET else now.cpu_idle
         if now.cpu_idle and not idle:
-            weight = self._end_idle() if weight is UNSET else weight
+            kept = self._end_idle()
+            weight = kept if weight is UNSET else weight
         if weight is not UNSET and not idle:
             self._set_weight(weight or DEFAULT_WEIGHT)
         if idle and not now.cpu_idle:
