@@ -1,4 +1,4 @@
-"""Connections under way, as the kernel tracks them; ctnetlink, include/uapi/linux/netfilter/nfnetlink_conntrack.h."""
+"""Connections as the kernel tracks them; ctnetlink, <linux/netfilter/nfnetlink_conntrack.h>."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAMILY = struct.pack("=BBH", socket.AF_INET, 0, 0)  # struct nfgenmsg
 
 
 def forget_udp(ports: set[int]) -> None:
-    """Forget the UDP exchanges that began with a packet to one of `ports`, so that the next meets today's rules.
+    """Forget UDP exchanges that began with a packet to one of `ports`: the next one meets today's rules.
 
     Address translation is decided by an exchange's first packet, and a busy client's exchange never ends.
     Raises KernelError where the kernel cannot list connections (no nf_conntrack_netlink).

@@ -3,7 +3,7 @@
 A general library costs several times the kernel's own work on the path of every launch, and its import alone
 outlasts a hundred launches. What is said through it is in `rtnetlink` and `conntrack`.
 
-A socket belongs to the network namespace its thread was in when it was opened, wherever the thread goes after.
+A socket belongs to the network namespace its thread was in when it was opened, for good.
 """
 
 from __future__ import annotations

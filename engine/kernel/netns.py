@@ -18,7 +18,7 @@ def current() -> int:
 def inside(netns: int, home: int) -> Iterator[None]:
     """Be in the network namespace `netns` for a moment, with this thread only; `home` is the way back.
 
-    Never on a thread that runs an event loop or starts programs: what it opens or starts meanwhile is in there.
+    Never on a thread that runs an event loop or starts programs: what it starts meanwhile is in there.
     """
     setns(netns, CLONE_NEWNET)
     try:

@@ -1,4 +1,4 @@
-"""Interfaces, addresses, routes and their counters; rtnetlink(7). Only what the network room needs, no policy."""
+"""Interfaces, addresses, routes and their counters; rtnetlink(7). No policy, and only what is needed."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class RouteSocket(NetlinkSocket):
         return found
 
     def routes(self) -> list[tuple[int, IPv4Network]]:
-        """The main table's IPv4 routes, each with the index of the interface it leads to (0: none, or several)."""
+        """The main table's IPv4 routes, each with its interface's index (0: none, or several)."""
         found = []
         for payload in self.dump("listing routes", RTM_GETROUTE, _ROUTE.pack(socket.AF_INET, *(0,) * 7, 0)):
             _, prefix, _, _, table, *_ = _ROUTE.unpack_from(payload)

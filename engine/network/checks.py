@@ -1,4 +1,4 @@
-"""What the doctor says about this host's networking; every finding is tried out, not concluded from versions."""
+"""What the doctor says about this host's networking; all is tried out, not concluded from versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 
 
 def checks(instance: Instance) -> list[Check]:
-    """All findings; blocks for tens of milliseconds. What is tried is made in a namespace that ends with the trial."""
+    """All findings; blocks for tens of milliseconds, and leaves nothing of its trials."""
     bridge = _elsewhere(_try_bridge)
     firewall = bridge or _elsewhere(_try_firewall)
     return [
@@ -48,7 +48,7 @@ def checks(instance: Instance) -> list[Check]:
 
 
 def _elsewhere(trial: Callable[[], None]) -> TiffinError | None:
-    """What `trial` raised on a thread in a network namespace of its own, which the kernel takes back after it."""
+    """What `trial` raised on a thread in a network namespace of its own, which ends with it."""
     raised: list[TiffinError] = []
 
     def run() -> None:
@@ -138,8 +138,8 @@ def _policies(instance: Instance) -> Check:
         verdict="limited",
         found=f"{', '.join(blocking)} drops forwarded packets unless a rule of its own accepts them",
         cost="containers may not reach anything beyond this host, nor be reached through published ports",
-        remedy=f"iptables -I FORWARD -i {instance.bridge} -j ACCEPT; iptables -I FORWARD -o {instance.bridge} -j ACCEPT"
-        " (with Docker: in the chain DOCKER-USER)",
+        remedy=f"for way in -i -o; do iptables -I FORWARD $way {instance.bridge} -j ACCEPT; done"
+        " (beside Docker: in its chain DOCKER-USER)",
     )
 
 

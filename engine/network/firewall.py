@@ -1,7 +1,7 @@
 """The instance's nftables table: outbound NAT, published ports, and who may reach whom.
 
-The whole table is made anew from what is known and replaced in one transaction, so it is right after any crash
-and after anybody else's flush. Connections under way do not notice: their translation is the kernel's own state.
+The whole table is made anew from what is known and replaced in one transaction, so it is right after any
+crash and after anybody else's flush. Connections under way do not notice: theirs is tracked by the kernel.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def ruleset(table: str, networks: Iterable[NetworkSummary], targets: Iterable[Ta
         bridge = f'"{network.bridge}"'
         bridges.append(bridge)
         source_nat.append(f"ip saddr {network.subnet} oifname != {bridge} masquerade")
-        # A container that reaches a neighbour, or itself, by the host's port must get its answers the same way.
+        # Who reaches a neighbour, or itself, by the host's port must get the answers the same way.
         source_nat.append(f"ip saddr {network.subnet} oifname {bridge} ct status dnat masquerade")
         within.append(f"iifname {bridge} oifname {bridge} accept")
     return f"""\
@@ -57,8 +57,8 @@ table inet {table} {{
 		type inet_proto . inet_service : ipv4_addr . inet_service
 		{_elements(anywhere)}
 	}}
-	# Bridges have route_localnet set: without this, containers would reach what listens on the host's 127.0.0.1
-	# (CVE-2020-8558) or pass for it.
+	# Bridges have route_localnet set: without this, containers would reach what listens on the host's
+	# 127.0.0.1 (CVE-2020-8558), or pass for it.
 	chain guard {{
 		type filter hook prerouting priority -300; policy accept;
 		iifname @bridges ip daddr 127.0.0.0/8 drop
@@ -68,7 +68,7 @@ table inet {table} {{
 		dnat ip to ip daddr . meta l4proto . th dport map @published_at
 		dnat ip to meta l4proto . th dport map @published
 	}}
-	# From outside nobody may reach what is published on 127.0.0.1: routing drops such packets only after this hook.
+	# Nobody outside may reach what is published on 127.0.0.1: routing drops such packets, but later.
 	chain prerouting {{
 		type nat hook prerouting priority -100; policy accept;
 		meta l4proto {{ tcp, udp }} ip daddr != 127.0.0.0/8 fib daddr type local jump publish
@@ -112,7 +112,7 @@ class Firewall:
         self._wanted = self._loaded = 0
 
     async def apply(self) -> None:
-        """Return once the kernel has what `rules` says now; calls that wait for another's turn share one load.
+        """Return once the kernel has what `rules` says now; calls that have to wait share one load.
 
         Raises Unsupported where nft or the kernel's part of it is missing.
         """

@@ -26,21 +26,22 @@ class Lease(Noun, frozen=True):
 
 
 class _Stored(Noun, frozen=True):
-    leases: dict[str, Lease] = {}  # by container id
-    published: dict[str, list[Publish]] = {}  # by container id; host ports are never 0 here
+    leases: dict[str, Lease]  # by container id
+    published: dict[str, list[Publish]]  # by container id; host ports are never 0 here
 
 
 class Leases:
     """The leases of one instance and their file.
 
-    The file survives the engine, not a power cut: neither does any container, and an unreadable file then only
-    means that addresses are given out anew.
+    The file survives the engine but perhaps not a power cut: neither does any container, and an unreadable
+    file then only means that addresses are given out anew.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._leases: dict[str, Lease] = {}
-        self.published: dict[str, list[Publish]] = {}
+        self.published: dict[str, list[Publish]] = {}  # who changes it says so by `changed`
+        self.changed = False
         self._used: dict[str, set[int]] = {}  # addresses by network
         self._last: dict[str, int] = {}  # the address given out last, by network
 
@@ -55,9 +56,11 @@ class Leases:
             self._keep(lease)
 
     def save(self) -> None:
-        """Write all of it."""
-        stored = _Stored(leases=self._leases, published=self.published)
-        files.replace(self._file, msgspec.json.encode(stored))
+        """Write all of it, if anything changed; may run on another thread than the rest."""
+        if self.changed:
+            self.changed = False
+            stored = _Stored(leases=self._leases, published=self.published)
+            files.replace(self._file, msgspec.json.encode(stored))
 
     def get(self, container: str) -> Lease | None:
         """The container's lease, if it has one."""
@@ -68,7 +71,7 @@ class Leases:
         return list(self._leases.values())
 
     def reserve(self, container: str, network: NetworkSummary, veth: str) -> Lease:
-        """The container's lease in `network`: the one it has, or a new one. Raises Conflict where none is left."""
+        """The container's lease in `network`, its present or a new one; raises Conflict where it is full."""
         held = self._leases.get(container)
         if held is not None and held.network == network.name:
             return held
@@ -87,16 +90,15 @@ class Leases:
         if held is not None:
             self._forget(held)
         self._keep(lease)
-        self.save()
+        self.changed = True
         return lease
 
     def release(self, container: str) -> None:
-        """Forget the container's lease and ports; no error where it has none."""
+        """Forget the container's lease; no error where it has none."""
         held = self._leases.get(container)
         if held is not None:
             self._forget(held)
-        if self.published.pop(container, None) is not None or held is not None:
-            self.save()
+            self.changed = True
 
     def _free(self, network: str, subnet: IPv4Network) -> int:
         """The offset of an unused address: behind the last given out, so that none is used again at once.
@@ -127,7 +129,7 @@ class Leases:
 
 
 def mac_of(address: bytes) -> str:
-    """The hardware address that goes with an IPv4 address: the same each time, so that no neighbour is misled."""
+    """The hardware address that goes with an IPv4 address: always the same, so no neighbour is misled."""
     return ":".join(f"{byte:02x}" for byte in b"\x02\x74" + address)  # the 2 says: locally administered
 
 

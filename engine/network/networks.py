@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Network
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from engine.model import Check, NetworkSummary, Publish
 from engine.network import checks, subnets
 from engine.network.firewall import Firewall, Target, ruleset
 from engine.network.leases import Lease, Leases
-from engine.network.ports import resolve
+from engine.network.ports import HostPorts
 from engine.network.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -52,18 +52,19 @@ class Networks:
         self._file = instance.state / "networks.json"
         self._networks: dict[str, NetworkSummary] = {}
         self._leases = Leases(instance.state / "leases.json")
-        # One thread works with the kernel: it enters containers' namespaces, which the loop's thread must not, and
-        # the kernel takes only one change of interfaces at a time anyway.
+        # One thread works with the kernel: it enters containers' namespaces, which the loop's must not. The
+        # kernel makes one change of interfaces at a time anyway.
         self._thread = ThreadPoolExecutor(1, "network")
         self._wiring: Wiring | None = None
         self._firewall = Firewall(instance.table, self._rules)
         self._guarded: frozenset[str] = frozenset()  # networks the table was last made for, or could not be
+        self._ports = HostPorts()
         self._publishing = asyncio.Lock()
         self._veths: dict[int, str] = {}  # names by index
         self._statistics: RouteSocket | None = None
 
     async def start(self) -> None:
-        """Take over what an earlier engine left; call `reconcile` once it is known which containers there are.
+        """Take over what an earlier engine left; `reconcile` is due once the containers are known.
 
         Raises Corrupt where the file of networks is unreadable.
         """
@@ -87,18 +88,19 @@ class Networks:
     async def reconcile(self, containers: set[str], running: set[str]) -> None:
         """Give back what belongs to none of `containers`, and the ports of those that are not `running`.
 
-        Both are sets of ids. Bridges and interfaces of this instance that nothing refers to are removed, and the
-        firewall is made right again if it is in use.
+        Both are sets of ids. Interfaces of this instance that nothing refers to are removed, and the firewall
+        is made right again if it is in use.
         """
         for lease in self._leases.all():
             if lease.container not in containers:
                 self._leases.release(lease.container)
-        for id in [id for id in self._leases.published if id not in running]:
-            del self._leases.published[id]
-        self._leases.save()
+        for id in set(self._leases.published) - running:
+            self._withdraw(id)
+        await self._blocking(self._leases.save)
         wanted = {lease.veth for lease in self._leases.all() if lease.container in running}
         ports = await self._blocking(self._wired.ports)
         await self._blocking(self._wired.delete, *(port.name for port in ports if port.name not in wanted))
+        await self._blocking(self._ports.take_again, self._leases.published)
         if await self._drop_unused():
             await self._guard()
 
@@ -109,7 +111,7 @@ class Networks:
         self._shut()
 
     async def _drop_unused(self) -> bool:
-        """Remove bridges without ports, and the firewall after the last; returns whether any bridge is left."""
+        """Remove bridges without ports, and the firewall after the last; whether any is left."""
         bridges = await self._blocking(self._wired.bridges)
         used = {port.master for port in await self._blocking(self._wired.ports)}
         await self._blocking(self._wired.delete, *(link.name for link in bridges if link.index not in used))
@@ -124,7 +126,9 @@ class Networks:
         await self._blocking(self._wired.delete, *(link.name for link in [*ports, *bridges]))
         await self._firewall.remove()
         for lease in self._leases.all():
+            self._withdraw(lease.container)
             self._leases.release(lease.container)
+        await self._blocking(self._leases.save)
         self._shut()
 
     def _shut(self) -> None:
@@ -132,6 +136,7 @@ class Networks:
             self._statistics.close()
             self._wiring.close()
             self._wiring = None
+        self._ports.close()
         self._thread.shutdown()
 
     # ── networks ────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,12 +203,14 @@ class Networks:
     def reserve(self, container: str, network: str) -> Lease | None:
         """The container's address in a network, the same until `release`; None for "none" and "host".
 
-        Raises NotFound for an unknown network, Conflict where it is full.
+        On disk before `attach` makes anything. Raises NotFound for no such network, Conflict for a full one.
         """
         found = self.get(network)
         if found.driver != "bridge":
             return None
-        return self._leases.reserve(container, found, self._veth(container))
+        lease = self._leases.reserve(container, found, self._veth(container))
+        self._save_leases()
+        return lease
 
     def lease(self, container: str) -> Lease | None:
         """The container's lease, if it has one."""
@@ -212,9 +219,10 @@ class Networks:
     def release(self, container: str) -> None:
         """Forget the container's address; for when it is removed."""
         self._leases.release(container)
+        self._save_leases()
 
     async def attach(self, lease: Lease, netns: int) -> None:
-        """Give the network namespace `netns` (a descriptor) an eth0 with the lease's address, and a loopback."""
+        """Give the namespace of the descriptor `netns` an eth0 with the lease's address, and a loopback."""
         network = self._networks[lease.network]
         wired = self._blocking(self._wired.connect, network, lease, netns)
         if lease.network in self._guarded:
@@ -226,29 +234,37 @@ class Networks:
     async def publish(self, container: str, lease: Lease, ports: Ports) -> Ports:
         """Lead ports of the host to the container; returns them with every host port chosen.
 
-        Raises BadRequest for a malformed port or an address the host does not have, Conflict naming who has the
-        port, Unsupported where this host has no nft. Nothing is published where it raises.
+        Raises BadRequest for a malformed port or an address the host does not have, Conflict naming who has
+        the port, Unsupported where nft or its part of the kernel is missing; nothing is published then.
         """
         if not ports:
             return []
         async with self._publishing:
-            others = {id: theirs for id, theirs in self._leases.published.items() if id != container}
-            resolved = await self._blocking(resolve, ports, others, self.name_of)
-            self._leases.published[container] = resolved
+            published = self._leases.published
+            resolved = await self._blocking(self._ports.take, container, ports, published, self.name_of)
+            published[container] = resolved
+            self._leases.changed = True
+            await self._blocking(self._leases.save)
         try:
             await self._apply(resolved)
         except BaseException:
-            self._leases.published.pop(container, None)
+            self._withdraw(container)
             raise
-        self._leases.save()
         return resolved
 
     async def unpublish(self, container: str) -> None:
         """Withdraw all ports of the container; no error where it has none."""
-        withdrawn = self._leases.published.pop(container, None)
-        if withdrawn is not None:
-            self._leases.save()
+        withdrawn = self._withdraw(container)
+        if withdrawn:
             await self._apply(withdrawn)
+
+    def _withdraw(self, container: str) -> Ports:
+        self._ports.give_back(container)
+        withdrawn = self._leases.published.pop(container, [])
+        if withdrawn:
+            self._leases.changed = True
+            self._save_leases()
+        return withdrawn
 
     async def _apply(self, changed: Ports) -> None:
         await self._firewall.apply()
@@ -257,7 +273,7 @@ class Networks:
             await self._blocking(self._wired.forget_udp, udp)
 
     def counters(self) -> dict[str, Traffic]:
-        """What each container received and sent since it was connected, by the name of its host-side interface."""
+        """What each container received and sent since it was connected, by `Lease.veth`."""
         if self._statistics is None:
             return {}
         read, names = self._statistics.counters(), self._veths
@@ -284,7 +300,7 @@ class Networks:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
 
     async def _guard(self) -> None:
-        """Have the firewall know all networks; without nft, containers have a network but no way out of the host."""
+        """Have the firewall know all networks; without nft, containers just have no way out of the host."""
         networks = frozenset(self._networks)
         try:
             await self._firewall.apply()
@@ -335,13 +351,17 @@ class Networks:
         self._networks[name] = network
         return network
 
+    def _save_leases(self) -> None:
+        """Have them written before the thread does anything that is asked of it from now on."""
+        self._thread.submit(self._leases.save).add_done_callback(_complain)
+
     def _save(self) -> None:
         files.replace(self._file, msgspec.json.encode(list(self._networks.values())), sync=True)
 
     def _built_in(self) -> Iterator[NetworkSummary]:
         for driver in ("none", "host"):
             id = hashlib.sha256(f"{self._instance.table} {driver}".encode()).hexdigest()
-            yield NetworkSummary(id=id, name=driver, driver=driver)  # type: ignore[arg-type]
+            yield NetworkSummary(id=id, name=driver, driver=driver)
 
     def _own(self) -> Iterator[NetworkSummary]:
         return (network for name, network in self._networks.items() if name != DEFAULT)
@@ -356,3 +376,8 @@ class Networks:
         """The host's end for a container, 15 bytes: tf-<12 of its id>, or tf<4 of the tag><9 of its id>."""
         tag = self._instance.tag
         return f"tf{tag[:4]}{container[:9]}" if tag else f"tf-{container[:12]}"
+
+
+def _complain(saved: Future[None]) -> None:
+    if saved.exception() is not None:
+        log.error("writing the leases: %s", saved.exception())

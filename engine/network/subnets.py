@@ -1,4 +1,4 @@
-"""Which IPv4 networks an instance may use: parsing what a user asks for, choosing where none was asked for."""
+"""Which IPv4 networks an instance may use: reading what a user asks for, choosing otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT = IPv4Network("10.88.0.0/16")
 """Of the machine's own instance, where nothing else has it."""
 
 POOLS = tuple(IPv4Network(pool) for pool in ("10.128.0.0/10", "172.24.0.0/13", "192.168.128.0/17"))
-"""Where all other networks come from, a /24 each; the later pools are for hosts that route the earlier elsewhere."""
+"""Where all others come from, a /24 each; the later pools are for hosts that route the earlier elsewhere."""
 
 
 def parse(text: str) -> IPv4Network:

@@ -18,7 +18,7 @@ def hosts_text(
 ) -> str:
     """The text of /etc/hosts; `extra_hosts` are "name:address", `peers` addresses by name.
 
-    Without an address the container's name leads to its loopback. Raises BadRequest for a malformed extra host.
+    Without an address the name leads to the loopback. Raises BadRequest for a malformed extra host.
     """
     lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
     short = hostname.partition(".")[0]
@@ -40,10 +40,10 @@ def parse_host(entry: str) -> tuple[str, str]:
 
 
 def resolv_conf_text(dns: Iterable[str] = (), host: str | None = None) -> str:
-    """The text of /etc/resolv.conf: the nameservers in `dns`, else those of `host` (by default this host's text).
+    """The text of /etc/resolv.conf: the nameservers in `dns`, else those of `host` (None: this host's text).
 
     A nameserver on the host's loopback cannot be reached from a container and is left out; where no other is
-    left, systemd-resolved's upstreams or public ones take its place. Raises BadRequest for a malformed address.
+    left, systemd-resolved's upstreams or public ones take its place. Raises BadRequest for a malformed one.
     """
     wanted = list(dns)
     for address in wanted:

@@ -24,8 +24,8 @@ LARGEST_MTU = 1500
 class Wiring:
     """The interfaces of one instance; everything here blocks, and is to be called on one thread only.
 
-    A bridge is the instance's own where it carries the instance's alias; another interface, where it is a port
-    of such a bridge.
+    A bridge is the instance's own where it carries the instance's alias; another interface, where it is a
+    port of such a bridge.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -124,7 +124,7 @@ class Wiring:
         return index
 
     def _allow_forwarding(self, bridge: str) -> None:
-        """Let packets pass the host, and ports published on 127.0.0.1 lead out of it; the doctor checks that."""
+        """Let packets pass the host, and those to ports published on 127.0.0.1 leave it."""
         local, forward = SYSCTL / f"ipv4/conf/{bridge}/route_localnet", SYSCTL / "ipv4/ip_forward"
         with contextlib.suppress(OSError):  # read-only within some other container
             local.write_text("1")
@@ -164,7 +164,7 @@ class Wiring:
                 self._route.apply(rtnetlink.delete_link(name))
 
     def forget_udp(self, ports: set[int]) -> None:
-        """Have UDP exchanges with these ports of the host meet today's rules, where the kernel can list them."""
+        """Have UDP exchanges with these host ports meet today's rules, where the kernel can list them."""
         with contextlib.suppress(KernelError, OSError):
             conntrack.forget_udp(ports)
 

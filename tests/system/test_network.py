@@ -1,4 +1,4 @@
-"""Networks on a real kernel: namespaces like containers', but without processes; sockets stand for programs."""
+"""Networks on a real kernel: namespaces without processes stand for containers, sockets for programs."""
 
 from __future__ import annotations
 
@@ -231,6 +231,10 @@ async def test_published_ports_lead_to_their_containers(
     assert ask(("127.0.0.1", 8080)) == b"a " + gateway.encode()
     assert ask((gateway, 8080)).startswith(b"a ")
     assert ask(("127.0.0.1", chosen.host_port)).startswith(b"b ")
+    with socket.socket() as other:  # other programs are told, even one that would share
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("0.0.0.0", 8080))
     # From within, by the host's address: a neighbour, and oneself.
     assert ask((gateway, 8080), via=b) == b"a " + gateway.encode()
     assert ask((gateway, 8080), via=a) == b"a " + gateway.encode()
