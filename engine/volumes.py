@@ -101,7 +101,7 @@ class Volumes:
     # ── what containers.py needs ────────────────────────────────────────────────────────────────────────────
 
     def name_anonymous(self, config: ContainerConfig, image: ImageConfig) -> tuple[ContainerConfig, Names]:
-        """Name the volumes that have no name, those that the image wants among them; returns the new names."""
+        """Name the volumes that have no name, those the image wants among them; returns the new names."""
         taken = {os.path.normpath(mount.target) for mount in config.mounts}
         missing = (path for path in image.volumes if os.path.normpath(path) not in taken)
         wanted = [Mount(type="volume", target=path) for path in missing]
@@ -125,7 +125,7 @@ class Volumes:
         }
 
     async def remove_anonymous(self, names: Iterable[str], users: Users | None = None) -> None:
-        """Delete the volumes that were made for one container, if they were, and no other one has them now."""
+        """Delete the volumes that were made for one container, unless another one has them now."""
         for name in names:
             with contextlib.suppress(NotFound, Conflict):
                 await self.remove(name, users)

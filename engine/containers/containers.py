@@ -185,7 +185,7 @@ class Containers:
             self.rooms.networks.release(container.id)
             await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
             if volumes or container.record.config.auto_remove:
-                self.rooms.volumes.remove_anonymous(container.record.anonymous_volumes)
+                await self.rooms.volumes.remove_anonymous(container.record.anonymous_volumes)
         self.rooms.events.emit("container", "destroy", container.id, container.name)
         container.tell_removed()
         self.rooms.watch.poke()

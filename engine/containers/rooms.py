@@ -50,6 +50,7 @@ class Rooms:
             watch=Watch(group, networks.counters),
         )
         await rooms.images.open()
+        await rooms.volumes.open()
         await networks.start()
         await rooms.launcher.start()
         return rooms
