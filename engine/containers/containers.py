@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from engine import rootfs
 from engine.cgroups import Cgroup
 from engine.containers import adopting, limits
 from engine.containers.attaching import LateAttachment
@@ -44,7 +45,6 @@ from engine.model import (
     Process,
     RestartPolicy,
 )
-from engine.rootfs import archive_in, archive_out, diff, stat
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +185,9 @@ class Containers:
             self.rooms.networks.release(container.id)
             await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
             if volumes or container.record.config.auto_remove:
-                await self.rooms.volumes.remove_anonymous(container.record.anonymous_volumes)
+                await self.rooms.volumes.remove_anonymous(
+                    container.record.anonymous_volumes, self.volume_users()
+                )
         self.rooms.events.emit("container", "destroy", container.id, container.name)
         container.tell_removed()
         self.rooms.watch.poke()
@@ -324,22 +326,22 @@ class Containers:
         """What a container changed in its root file system."""
         container = self.registry.find(ref)
         upper, *lower = await layers_of(self.rooms, container)
-        return await diff(upper, lower)
+        return await rootfs.diff(upper, lower)
 
     async def archive_get(self, ref: str, path: str) -> AsyncIterator[bytes]:
         """A tar stream of what is at `path` in a container."""
         container = self.registry.find(ref)
-        return await archive_out(await root_of(self.rooms, container), path)
+        return await rootfs.archive_out(await root_of(self.rooms, container), path)
 
     async def archive_put(self, ref: str, path: str, chunks: AsyncIterator[bytes]) -> None:
         """Unpack a tar stream into the folder `path` of a container."""
         container = self.registry.find(ref)
-        await archive_in(await root_of(self.rooms, container), path, chunks)
+        await rootfs.archive_in(await root_of(self.rooms, container), path, chunks)
 
     async def archive_stat(self, ref: str, path: str) -> JSON:
         """Name, size, mode and times of what is at `path`, in Docker's words."""
         container = self.registry.find(ref)
-        return await stat(await root_of(self.rooms, container), path)
+        return await rootfs.stat(await root_of(self.rooms, container), path)
 
     async def attach(self, ref: str, *, input: bool = True) -> Attachment | LateAttachment:
         """A container's output from now on (from its start on, where that is to come), and its input."""
@@ -405,6 +407,28 @@ class Containers:
     async def exec_resize(self, id: str, rows: int, cols: int) -> None:
         """Tell its terminal its size."""
         await self.execs.resize(id, rows, cols)
+
+    # ── what containers use ─────────────────────────────────────────────────────────────────────────────────
+
+    def volume_users(self) -> dict[str, set[str]]:
+        """The ids of the containers that mount each volume."""
+        users: dict[str, set[str]] = {}
+        for container in self.registry:
+            for mount in container.record.config.mounts:
+                if mount.type == "volume":
+                    users.setdefault(mount.source, set()).add(container.id)
+        return users
+
+    def image_users(self) -> dict[str, set[str]]:
+        """The names of the containers made from each image, by its id."""
+        users: dict[str, set[str]] = {}
+        for container in self.registry:
+            users.setdefault(container.record.image_id, set()).add(container.name)
+        return users
+
+    async def remove_image(self, ref: str, force: bool = False) -> None:
+        """Remove an image that no container needs."""
+        await self.rooms.images.remove(ref, self.image_users(), force)
 
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────────
 

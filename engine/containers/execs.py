@@ -17,7 +17,7 @@ from engine.launch import Attachment, Monitor
 from engine.launch.bundle import exec_process
 from engine.launch.plan import ExecPlan
 from engine.model import ExecConfig, ExitStatus
-from engine.rootfs import read_text
+from engine.rootfs.stack import read_text
 
 KEPT = 256  # ended programs whose exit codes are remembered
 
@@ -58,6 +58,12 @@ class Execs:
         if id not in self._by_id:
             raise NotFound(f"there is no exec {id[:12]!r}", "it ended long ago, or the engine was restarted")
         return self._by_id[id]
+
+    def of(self, container: Container) -> list[Exec]:
+        """The execs of one container that have not ended."""
+        return [
+            exec for exec in self._by_id.values() if exec.container is container and not exec.ended.is_set()
+        ]
 
     async def start(self, id: str) -> Attachment:
         """Run it, with its input and output on the attachment that is returned.

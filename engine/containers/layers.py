@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine import rootfs
 from engine.containers.container import Container, recorded
 from engine.containers.rooms import Rooms
 from engine.launch.seccomp import program
-from engine.rootfs import Root, Running, Stopped
 from engine.model import JSON
 
 
@@ -24,10 +24,10 @@ def seccomp_program(rooms: Rooms, process: JSON) -> str:
     return str(program(frozenset(process["capabilities"]["bounding"]), rooms.instance.state / "seccomp"))
 
 
-async def root_of(rooms: Rooms, container: Container) -> Root:
+async def root_of(rooms: Rooms, container: Container) -> rootfs.Root:
     """Its root for copying: as its processes see it where it runs, else its layers."""
     record = recorded(container.folder)
     if container.alive and record.pid:
-        return Running(record.pid, record.pid_start)
+        return rootfs.Running(record.pid, record.pid_start)
     layers = await layers_of(rooms, container)
-    return Stopped(layers, container.folder / "work")
+    return rootfs.Stopped(layers, container.folder / "work")

@@ -51,6 +51,7 @@ class Rooms:
         )
         await rooms.images.open()
         await rooms.volumes.open()
+        await rooms.volumes.open()
         await networks.start()
         await rooms.launcher.start()
         return rooms

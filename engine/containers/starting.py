@@ -20,7 +20,7 @@ from engine.launch.plan import LaunchPlan, Overlay, Restart
 from engine.launch.signals import signal_number
 from engine.model import JSON, ImageSummary, Limits
 from engine.network import hosts_text, resolv_conf_text
-from engine.rootfs import read_text
+from engine.rootfs.stack import read_text
 
 
 async def launch(rooms: Rooms, container: Container) -> Monitor:
@@ -75,7 +75,7 @@ async def _prepare(rooms: Rooms, container: Container) -> None:
         passwd=read_text(layers, "etc/passwd"),
         group=read_text(layers, "etc/group"),
         files={f"/etc/{name}": str(folder / name) for name in texts},
-        volumes=rooms.volumes.paths(config),
+        volumes=rooms.volumes.paths(config, container.record.anonymous_volumes),
     )
     files.replace(folder / "config.json", msgspec.json.encode(spec))
     files.replace(folder / "launch.json", msgspec.json.encode(_plan(rooms, container, image, layers, spec)))
