@@ -29,7 +29,8 @@ def declare_keys(parser: Parser) -> None:
 
 def stay(
     client: EngineClient,
-    ref: str,
+    ident: str,
+    name: str,
     *,
     tty: bool,
     stdin: bool,
@@ -40,39 +41,39 @@ def stay(
 ) -> int:
     """Attach, `begin` it, and stay until it ends; its exit status, or 0 where the person detached.
 
-    `removed` says that it removes itself at its end.
+    `name` is what to call it; `removed` says that it removes itself at its end.
     """
     talk = Conversation(
         tty=tty,
         stdin=stdin,
-        resize=lambda rows, cols: client.resize(ref, rows, cols),
-        kill=(lambda signal: client.kill(ref, signal)) if proxy else None,
+        resize=lambda rows, cols: client.resize(ident, rows, cols),
+        kill=(lambda signal: client.kill(ident, signal)) if proxy else None,
         keys=keys,
     )
     # waiting begins before the start, so that neither a quick end nor the removal after it is missed
-    ended = client.waiting(ref, "removed" if removed else "next-exit" if begin else "not-running")
-    with client.attach(ref, stdin=stdin) as stream:
+    ended = client.waiting(ident, "removed" if removed else "next-exit" if begin else "not-running")
+    with client.attach(ident, stdin=stdin) as stream:
         end = talk.hold(stream, begin)
     while end is not End.DETACHED:
         try:
-            return told(ref, ended())
+            return told(name, ended())
         except EngineUnavailable:
             EngineClient.connect(client.instance)  # starts the next engine, which adopts the container
-            ended = client.waiting(ref, "removed" if removed else "not-running")
-            if client.inspect(ref)["State"]["Status"] in RUNNING:
+            ended = client.waiting(ident, "removed" if removed else "not-running")
+            if client.inspect(ident)["State"]["Status"] in RUNNING:
                 print(
                     "tiffin: the engine went away and is back; `tiffin logs` has all of it", file=sys.stderr
                 )
-                with client.attach(ref, stdin=stdin) as stream:
+                with client.attach(ident, stdin=stdin) as stream:
                     end = talk.hold(stream)
-    print(f"tiffin: detached; `tiffin attach {ref}` comes back", file=sys.stderr)
+    print(f"tiffin: detached; `tiffin attach {name}` comes back", file=sys.stderr)
     return 0
 
 
-def told(ref: str, status: ExitStatus) -> int:
+def told(name: str, status: ExitStatus) -> int:
     """The exit status, after a word on standard error where it does not say all."""
     if status.oom_killed:
-        complain(TiffinError(f"{ref} ran out of memory and was killed", "give it a larger --memory"))
+        complain(TiffinError(f"{name} ran out of memory and was killed", "give it a larger --memory"))
     elif status.error:
-        complain(TiffinError(f"{ref}: {status.error}"))
+        complain(TiffinError(f"{name}: {status.error}"))
     return status.exit_code

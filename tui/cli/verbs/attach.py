@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         terminal.need_terminal()
     return stay(
         client,
+        known["Id"],
         args.container,
         tty=tty,
         stdin=stdin,

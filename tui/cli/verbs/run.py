@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     return stay(
         client,
+        ident,
         args.name or ident[:12],
         tty=args.tty,
         stdin=args.interactive,

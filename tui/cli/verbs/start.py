@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         terminal.need_terminal()
     return stay(
         client,
+        known["Id"],
         ref,
         tty=tty,
         stdin=args.interactive,
