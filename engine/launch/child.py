@@ -23,8 +23,22 @@ IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.
 """What launcher and monitor ignore, and a program must not."""
 
 CHANNEL = 3  # the child's descriptor of its channel to the monitor
-READY, GO, TERMINAL = b"R", b"g", b"T"
+JOINED, READY, GO, TERMINAL = b"j", b"r", b"g", b"t"
 NOT_EXECUTABLE, NOT_FOUND, SETUP_FAILED = 126, 127, 125  # exit codes, as a shell's and Docker's
+
+
+_host_network = -1
+
+
+def keep_host_network() -> None:
+    """Remember the network namespace that this process is in, before it makes others."""
+    global _host_network
+    _host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter_host_network() -> None:
+    """Go back to the remembered network namespace."""
+    syscalls.setns(_host_network, syscalls.CLONE_NEWNET)
 
 
 class Failed(Exception):
@@ -45,10 +59,22 @@ class Channel:
     def __init__(self) -> None:
         self.doing = "preparing the container"
 
+    def listen(self) -> str:
+        """Wait for the monitor's first word, which is for `body` to understand."""
+        word = os.read(CHANNEL, 1 << 16)
+        if not word:
+            os._exit(0)
+        return os.fsdecode(word)
+
+    def joined(self) -> None:
+        """Wait until the monitor has moved this process into its cgroups, which it does while this one mounts."""
+        if os.read(CHANNEL, 1) != JOINED:
+            os._exit(SETUP_FAILED)  # the monitor was killed
+
     def ready(self) -> None:
         """Say that all is done but exec, and wait for the word to do that."""
         os.write(CHANNEL, READY)
-        if not os.read(CHANNEL, 1):
+        if os.read(CHANNEL, 1) != GO:
             os._exit(SETUP_FAILED)  # the monitor was killed
 
     def send_terminal(self, master: int) -> None:
@@ -70,29 +96,75 @@ class Channel:
         os._exit(code)
 
 
-def run(body: Callable[[Channel], None], stdio: list[int], line: socket.socket) -> NoReturn:
-    """Be the child: keep standard streams and channel, drop all else, and do `body`, which ends in exec."""
+class Child:
+    """The monitor's handle on a child: its process, the line to it, and our ends of its three streams' pipes."""
+
+    def __init__(self, pid: int, pidfd: int, line: socket.socket, pipes: list[int]) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.line = line
+        self.pipes = pipes
+
+    def discard(self) -> None:
+        """End a child that still waits for its first word."""
+        self.line.close()
+        for fd in (self.pidfd, *self.pipes):
+            os.close(fd)
+        os.waitpid(self.pid, 0)
+
+
+def spawn(flags: int, body: Callable[[Channel], None]) -> Child:
+    """Clone a child into the new namespaces `flags`; it does `body`, which ends in exec."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+    own_ends = [pipes[0][0], pipes[1][1], pipes[2][1]]
+    far_ends = [pipes[0][1], pipes[1][0], pipes[2][0]]
+    try:
+        pid, pidfd = syscalls.clone(flags)
+    except OSError:
+        ours.close()
+        theirs.close()
+        for fd in (*own_ends, *far_ends):
+            os.close(fd)
+        raise
+    if pid == 0:
+        _run(body, own_ends, far_ends, ours, theirs)
+    theirs.close()
+    for fd in own_ends:
+        os.close(fd)
+    return Child(pid, pidfd, ours, far_ends)
+
+
+def _run(
+    body: Callable[[Channel], None],
+    streams: list[int],
+    far_ends: list[int],
+    far_line: socket.socket,
+    line: socket.socket,
+) -> NoReturn:
     channel = Channel()
     try:
-        for number, fd in enumerate(stdio):
-            if fd >= 0:
-                os.dup2(fd, number)
+        far_line.close()
+        for fd in far_ends:
+            os.close(fd)
+        for number, fd in enumerate(streams):
+            os.dup2(fd, number)
         os.dup2(line.fileno(), CHANNEL, inheritable=False)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         for number in IGNORED:
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         body(channel)
-    except BaseException as error:  # noqa: BLE001 - the child must never unwind into the monitor's loop
+    except BaseException as error:  # noqa: BLE001 - the child must never unwind into its parent's code
         channel.fail(error)
     os._exit(SETUP_FAILED)
 
 
-def join_cgroups(folders: list[str]) -> None:
-    """Move this process into cgroups."""
+def join_cgroups(folders: list[str], pid: str) -> None:
+    """Move a process into cgroups, "0" meaning this one."""
     for folder in folders:
         fd = os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(fd, b"0")
+            os.write(fd, pid.encode())
         finally:
             os.close(fd)

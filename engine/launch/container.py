@@ -6,7 +6,6 @@ import json
 import os
 import time
 
-from engine.kernel import syscalls
 from engine.launch import child, init
 from engine.launch.clients import Client, CommandError
 from engine.launch.logwriter import LogWriter
@@ -21,47 +20,39 @@ if TYPE_CHECKING:
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 60.0  # seconds, as Docker
 HEALTHY = 10.0  # seconds of running after which the back-off begins anew
 SIGKILL = 9
-NAMESPACES = {
-    "pid": syscalls.CLONE_NEWPID,
-    "mount": syscalls.CLONE_NEWNS,
-    "network": syscalls.CLONE_NEWNET,
-    "uts": syscalls.CLONE_NEWUTS,
-    "ipc": syscalls.CLONE_NEWIPC,
-}
 
 
 class Container(Monitor):
     """Monitors the container whose bundle and launch.json are in `folder`."""
 
-    def __init__(self, folder: str, boot_id: str, first: socket.socket) -> None:
+    def __init__(self, folder: str, boot_id: str, first: socket.socket, spare: child.Child) -> None:
         with open(f"{folder}/launch.json", "rb") as file:
             plan = json.load(file)
         with open(f"{folder}/config.json", "rb") as file:
-            self._config = json.load(file)
+            config = json.load(file)
         super().__init__(plan, boot_id, first)
-        self._namespaces = {n["type"] for n in self._config["linux"]["namespaces"]}
+        self.own_network = any(n["type"] == "network" for n in config["linux"]["namespaces"])
+        self._folder = folder
+        self._spare: child.Child | None = spare
         self._log: LogWriter | None = None
         self._oom_kills = 0
         self._stopping = False
         self._backoff = FIRST_BACKOFF
 
     def start(self) -> None:
-        """Start init, with the network namespace of the last time where this is a restart."""
+        """Start init. It inherits the network namespace that the monitor is in, the same one at every restart."""
+        if self.own_network and self.netns < 0:
+            self.netns = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._oom_kills = self._count_oom_kills()
         super().start()
-        if self.netns < 0 and "network" in self._namespaces:
-            self.netns = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         if self.plan["auto_start"]:
             self.release()
 
-    def spawn(self) -> tuple[int, int]:
-        """Clone init into its namespaces; the cgroup namespace waits until init is in its cgroups."""
-        flags = sum(NAMESPACES.get(name, 0) for name in self._namespaces)
-        return syscalls.clone(flags if self.netns < 0 else flags & ~syscalls.CLONE_NEWNET)
-
-    def child(self, channel: child.Channel) -> None:
-        """Be init."""
-        init.run(self.plan, self._config, self.netns, channel)
+    def spawn(self) -> child.Child:
+        """Send the spare init on its way, or at a restart a new one."""
+        started, self._spare = self._spare or init.spawn(), None
+        started.line.send(os.fsencode(self._folder))
+        return started
 
     def output(self, stream: bytes, data: bytes) -> None:
         """Log output and pass it on."""

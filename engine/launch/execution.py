@@ -21,7 +21,7 @@ class Execution(Monitor):
         super().__init__(plan | {"stop_signal": 15, "stop_grace": 10.0}, boot_id, first)
         self._target = -1
 
-    def spawn(self) -> tuple[int, int]:
+    def spawn(self) -> child.Child:
         """Clone a child into the container's PID namespace; it joins the other namespaces itself."""
         plan = self.plan
         try:
@@ -29,19 +29,16 @@ class Execution(Monitor):
             if pidfd.start_time(plan["pid"]) != plan["pid_start"]:
                 raise ProcessLookupError
             syscalls.setns(self._target, syscalls.CLONE_NEWPID)
-            return syscalls.clone(0)
+            started = child.spawn(0, lambda channel: joiner.run(plan, self._target, channel))
         except (ProcessLookupError, MemoryError) as error:
             raise OSError(3, "the container does not run") from error
+        os.close(self._target)
+        return started
 
     def start(self) -> None:
         """Start the child, which needs nobody's word to go on."""
         super().start()
-        os.close(self._target)
         self.release()
-
-    def child(self, channel: child.Channel) -> None:
-        """Join the container and become the program."""
-        joiner.run(self.plan, self._target, channel)
 
     def exited(self, code: int) -> None:
         """Record the end."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
 import re
-import socket
-import struct
 
 from engine.kernel import syscalls
 from engine.launch import child, dev, process
@@ -17,8 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-SIOCSIFFLAGS = 0x8914
-IFF_UP = 1
 OWN_SYSCTLS = {  # by the namespace that keeps them the container's own; all others would change the host
     "ipc": re.compile(r"kernel\.(msg\w+|sem|shm\w+)|fs\.mqueue\.\w+"),
     "uts": re.compile(r"kernel\.(hostname|domainname)"),
@@ -26,43 +22,57 @@ OWN_SYSCTLS = {  # by the namespace that keeps them the container's own; all oth
 }
 
 
-def run(plan: dict[str, Any], config: dict[str, Any], netns: int, channel: Channel) -> NoReturn:
-    """Build what `config` (OCI runtime-spec) and `plan` (launch.json) say, then exec.
+NAMESPACES = {
+    "mount": syscalls.CLONE_NEWNS,
+    "uts": syscalls.CLONE_NEWUTS,
+    "ipc": syscalls.CLONE_NEWIPC,
+}
+
+
+def spawn() -> child.Child:
+    """Clone an init in a PID namespace of its own; it waits to be sent the folder of its container."""
+    return child.spawn(syscalls.CLONE_NEWPID, run)
+
+
+def run(channel: Channel) -> NoReturn:
+    """Build what config.json (OCI runtime-spec) and launch.json in the folder say, then exec.
 
     Everything that is written under /proc is written through the host's, before the container's own /proc and
     what it may have mounted there come into reach.
     """
-    linux = config["linux"]
-    namespaces = {n["type"]: n.get("path", "") for n in linux["namespaces"]}
-    channel.doing = "joining the container's cgroups"
-    child.join_cgroups(plan["cgroups"])
-    _namespaces(namespaces, netns, channel)
+    folder = channel.listen()
+    with open(f"{folder}/config.json", "rb") as file:
+        config = json.load(file)
+    with open(f"{folder}/launch.json", "rb") as file:
+        plan = json.load(file)
+    namespaces = {n["type"]: n.get("path", "") for n in config["linux"]["namespaces"]}
+    channel.doing = "making the container's namespaces"
+    _check(namespaces)
+    syscalls.unshare(sum(NAMESPACES.get(kind, 0) for kind in namespaces))
+    if "network" not in namespaces:
+        child.enter_host_network()
     _identity(config, namespaces, channel)
     program = _read(plan["seccomp"], channel)
-    root = Root(channel, config, plan, f"{os.path.dirname(plan['state_file'])}/rootfs")
+    root = Root(channel, config, plan, f"{folder}/rootfs")
     root.build()
     slave = root.terminal() if plan["tty"] else -1
     root.enter()
     _streams(plan, config["process"]["user"], slave, root.fd)
     syscalls.close_range(child.CHANNEL + 1)
+    channel.doing = "joining the container's cgroups"
+    channel.joined()
+    if "cgroup" in namespaces:
+        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
     process.become(config["process"], program, plan["init"], channel)
 
 
-def _namespaces(namespaces: dict[str, str], netns: int, channel: Channel) -> None:
-    channel.doing = "entering the container's namespaces"
+def _check(namespaces: dict[str, str]) -> None:
     missing = {"pid", "mount"} - namespaces.keys()
     if missing or "user" in namespaces:
         raise Failed("a container needs PID and mount namespaces of its own, and no user namespace")
     for kind, path in namespaces.items():
         if path:
             raise Failed(f"a container's {kind} namespace cannot be one that exists already")
-    if "cgroup" in namespaces:
-        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
-    if netns >= 0:
-        syscalls.setns(netns, syscalls.CLONE_NEWNET)
-    elif "network" in namespaces:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
 def _identity(config: dict[str, Any], namespaces: dict[str, str], channel: Channel) -> None:

@@ -31,7 +31,7 @@ FAREWELL = 5.0  # seconds that clients get to read what is queued for them at th
 class Monitor:
     """Serves clients from the program's creation to its end."""
 
-    name = "tiffin-monitor"
+    own_network = False  # whether the program keeps the network namespace that the monitor was made in
 
     def __init__(self, plan: dict[str, Any], boot_id: str, first: socket.socket) -> None:
         self.plan = plan
@@ -60,9 +60,7 @@ class Monitor:
         self.pidfd = -1
         self.netns = -1
         self.channel: socket.socket | None = None  # to init, until its exec closes the other end
-        self.error: tuple[str, int] | None = (
-            None  # what init answered instead, and the exit code it stands for
-        )
+        self.error: tuple[str, int] | None = None  # what init answered instead, and the exit code for it
         self.ready = False  # init has done all it had to before exec
         self.released = False  # init may exec
         self.aborted: str | None = None
@@ -71,12 +69,8 @@ class Monitor:
 
     # What the two kinds of monitor do each in its own way.
 
-    def spawn(self) -> tuple[int, int]:
-        """Clone init; returns as clone does."""
-        raise NotImplementedError
-
-    def child(self, channel: child.Channel) -> None:
-        """What init does; it ends in exec."""
+    def spawn(self) -> child.Child:
+        """Have init set out."""
         raise NotImplementedError
 
     def output(self, stream: bytes, data: bytes) -> None:
@@ -89,17 +83,18 @@ class Monitor:
 
     # The life of one start.
 
-    def run(self) -> None:
-        """Start the program and serve until all is over."""
+    def run(self, taken: Callable[[], None]) -> None:
+        """Start the program and serve until all is over; `taken` lets the launcher make the next spare."""
         for number in child.IGNORED:
             signal.signal(number, signal.SIG_IGN)  # only the end of its program ends a monitor
-        syscalls.set_name(self.name)
+        syscalls.set_name("tiffin-monitor")
         gc.enable()
         try:
-            self.start()
             self.server.listen(self.plan["socket"])
+            self.start()
+            taken()
             self.changed()
-            child.join_cgroups(self.plan["monitor_cgroups"])
+            child.join_cgroups(self.plan["monitor_cgroups"], "0")
         except OSError as error:
             if self.pidfd >= 0:
                 self.kill(signal.SIGKILL)
@@ -109,29 +104,20 @@ class Monitor:
         self._farewell()
 
     def start(self) -> None:
-        """Clone init and give it its streams; the record then says "created"."""
-        self.stdio = Stdio(self.loop, self.plan["tty"], self.plan["stdin"], self.output)
-        self.stdio.on_drained = lambda: self._pause_inputs(False)
+        """Have init set out, and take charge of it; the record then says "created"."""
         self.error, self.ready, self.released = None, False, False
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self.pid, self.pidfd = self.spawn()
-        except OSError as error:
-            ours.close()
-            theirs.close()
-            raise OSError(
-                error.errno, "cloning the container's init: " + os.strerror(error.errno or 0)
-            ) from None
-        if self.pid == 0:
-            ours.close()
-            child.run(self.child, self.stdio.child, theirs)
-        theirs.close()
-        self.stdio.handed_over()
-        self.channel = ours
-        ours.setblocking(False)
-        self.loop.watch(ours.fileno(), IN, self._from_init)
+        started = self.spawn()
+        self.pid, self.pidfd, self.channel = started.pid, started.pidfd, started.line
+        plan = self.plan
+        self.stdio = Stdio(self.loop, started.pipes, plan["tty"], plan["stdin"], self.output)
+        self.stdio.on_drained = lambda: self._pause_inputs(False)
+        self.channel.setblocking(False)
+        self.loop.watch(self.channel.fileno(), IN, self._from_init)
         self.loop.watch(self.pidfd, IN, self._program_ended)
         self.record.fields.update(pid=self.pid, pid_start=pidfd.start_time(self.pid), error="")
+        self.tell_all()  # first of all, so that the network is made ready while init works
+        child.join_cgroups(plan["cgroups"], str(self.pid))
+        self.channel.send(child.JOINED)
 
     def release(self) -> None:
         """Let init exec, now or as soon as it is ready."""
@@ -142,6 +128,10 @@ class Monitor:
     def changed(self, durable: bool = False, **changes: Any) -> None:
         """Write the record and tell all who watch."""
         self.record.write(durable, **changes)
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        """Send the record to all who watch."""
         for client in list(self.server.clients):
             if client.watching:
                 self._tell(client)
@@ -160,18 +150,13 @@ class Monitor:
         # The record must be on disk before the name goes: who finds no socket reads the record.
         self.record.write(durable=True, **changes)
         self.server.unlink()
-        for client in list(self.server.clients):
-            if client.watching:
-                self._tell(client)
+        self.tell_all()
 
     def _from_init(self, _events: int) -> None:
         assert self.channel
         try:
             packet, fds, _flags, _address = socket.recv_fds(self.channel, 1 << 16, 1)
-        except (
-            BlockingIOError,
-            ConnectionResetError,
-        ):  # a reset says only that init ended with our word unread
+        except (BlockingIOError, ConnectionResetError):  # reset: it ended with a word of ours unread
             return
         if packet == child.READY:
             self.ready = True

@@ -21,13 +21,15 @@ END_OF_INPUT = b"\x04"  # what a terminal turns into end of file
 
 
 class Stdio:
-    """Both ends of the streams of one start of a program.
+    """The streams of one start of a program.
 
-    `child` are the descriptors for its standard input, output and error; -1 stands for one that it makes itself:
-    /dev/null for input that nobody can give, and all three with a terminal, which it opens inside its own /dev.
+    `pipes` are our ends of the pipes to its standard input and from its output and error. Those it does not need
+    are closed: with a terminal, which its init opens in its own /dev, all three.
     """
 
-    def __init__(self, loop: Loop, tty: bool, stdin: bool, on_output: Callable[[bytes, bytes], None]) -> None:
+    def __init__(
+        self, loop: Loop, pipes: list[int], tty: bool, stdin: bool, on_output: Callable[[bytes, bytes], None]
+    ) -> None:
         self._loop = loop
         self._tty = tty
         self._on_output = on_output
@@ -36,23 +38,18 @@ class Stdio:
         self._buffer = bytearray()
         self._closing = False
         self._size: tuple[int, int] | None = None
-        self.child = [-1, -1, -1]
         self.on_drained: Callable[[], None] | None = None  # the input buffer has room again
         if tty:
+            for fd in pipes:
+                os.close(fd)
             return
         if stdin:
-            self.child[0], self._input = os.pipe2(os.O_CLOEXEC)
+            self._input = pipes[0]
             os.set_blocking(self._input, False)
-        for number, stream in ((1, STDOUT), (2, STDERR)):
-            reader, self.child[number] = os.pipe2(os.O_CLOEXEC)
-            self._read_from(reader, stream)
-
-    def handed_over(self) -> None:
-        """Close the program's ends, once it has its own copies."""
-        for fd in self.child:
-            if fd >= 0:
-                os.close(fd)
-        self.child = [-1, -1, -1]
+        else:
+            os.close(pipes[0])
+        self._read_from(pipes[1], STDOUT)
+        self._read_from(pipes[2], STDERR)
 
     def terminal(self, master: int) -> None:
         """Take the terminal that the program's init has opened."""
@@ -95,7 +92,6 @@ class Stdio:
 
     def close(self) -> None:
         """Close everything that is open."""
-        self.handed_over()
         for fd in list(self._readers):
             self._end(fd)
         self._end_input()
