@@ -9,7 +9,7 @@ import asyncio
 import os
 import time
 from calendar import timegm
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +67,7 @@ def read(folder: Path, offset: int, size: int) -> bytes:
 
 async def records(
     folder: Path, *, since: float = 0, until: float = 0, tail: int | None = None, follow: Follow | None = None
-) -> AsyncIterator[list[Record]]:
+) -> AsyncGenerator[list[Record]]:
     """Batches of records, oldest first; times are Unix seconds, 0 is no bound, `tail` counts lines.
 
     With `follow` it goes on as the log grows, until `until` has passed or the program has ended.
@@ -105,12 +105,10 @@ async def records(
                 grown.clear()
 
 
-async def lines(
-    folder: Path, *, since: float = 0, until: float = 0, tail: int | None = None, follow: Follow | None = None
-) -> AsyncIterator[list[LogLine]]:
-    """The same in whole lines, put together from their pieces."""
+async def lines(batches: AsyncIterator[list[Record]]) -> AsyncIterator[list[LogLine]]:
+    """Records as whole lines, put together from their pieces."""
     pieces: dict[str, list[Record]] = {}
-    async for batch in records(folder, since=since, until=until, tail=tail, follow=follow):
+    async for batch in batches:
         found = []
         for record in batch:
             begun = pieces.setdefault(record.stream, [])

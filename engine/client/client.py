@@ -90,7 +90,7 @@ class EngineClient:
         return self._create("/containers/create", config, name)
 
     def run(self, config: ContainerConfig, name: str = "") -> str:
-        """Create and start in one request; its id. Where it cannot start it is removed again."""
+        """Create and start in one request; its id. One that cannot start stays, unless it is `auto_remove`."""
         return self._create("/tiffin/run", config, name)
 
     def start(self, ref: str) -> None:

@@ -36,7 +36,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""
     prefix: int = 0  # bits of the network
     mac: str = ""
-    pids: list[str] = []  # execs running in it
+    execs: list[str] = []  # ids of those known
     more: JSON = {}  # for the "Tiffin" object
 
 
@@ -67,7 +67,7 @@ def inspect(summary: ContainerSummary, config: ContainerConfig, facts: Facts) ->
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
-        "ExecIDs": facts.pids or None,
+        "ExecIDs": facts.execs or None,
         "HostConfig": host,
         "GraphDriver": {
             "Name": "overlay2",

@@ -17,7 +17,6 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     cpu_system: float = 0
     periods: int = 0
     throttled_periods: int = 0
-    throttled: float = 0  # seconds
     io_read: int = 0  # bytes
     io_write: int = 0
     io_reads: int = 0  # operations
@@ -90,7 +89,6 @@ def _cpu(counted: Counters, cores: int) -> JSON:
         "throttling_data": {
             "periods": counted.periods,
             "throttled_periods": counted.throttled_periods,
-            "throttled_time": round(counted.throttled * 1e9),
         },
     }
 

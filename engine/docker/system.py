@@ -11,13 +11,14 @@ from engine.docker import images as image_shapes
 from engine.docker.containers import has_label
 from engine.docker.volumes import volume
 from engine.errors import BadRequest
-from engine.model import JSON, ContainerSummary, EngineStatus, Event, ImageSummary, VolumeSummary
+from engine.instance import Instance
+from engine.model import JSON, ContainerSummary, Event, ImageSummary, VolumeSummary
 
 API = "1.41"
 API_MIN = "1.24"
 
 
-def version(status: EngineStatus) -> JSON:
+def version(release: str) -> JSON:
     """GET /version."""
     kernel, machine = os.uname().release, _arch()
     return {
@@ -25,7 +26,7 @@ def version(status: EngineStatus) -> JSON:
         "Components": [
             {
                 "Name": "Engine",
-                "Version": status.version,
+                "Version": release,
                 "Details": {
                     "ApiVersion": API,
                     "MinAPIVersion": API_MIN,
@@ -35,7 +36,7 @@ def version(status: EngineStatus) -> JSON:
                 },
             }
         ],
-        "Version": status.version,
+        "Version": release,
         "ApiVersion": API,
         "MinAPIVersion": API_MIN,
         "GitCommit": "",
@@ -46,21 +47,28 @@ def version(status: EngineStatus) -> JSON:
     }
 
 
-def info(status: EngineStatus, containers: list[ContainerSummary], images: int, memory: int) -> JSON:
+def info(
+    release: str,
+    instance: Instance,
+    cgroup_mode: str,
+    containers: list[ContainerSummary],
+    images: int,
+    memory: int,
+) -> JSON:
     """GET /info."""
     states = [summary.state.status for summary in containers]
     return {
-        "ID": status.socket,
+        "ID": str(instance.socket),
         "Name": os.uname().nodename,
-        "ServerVersion": status.version,
+        "ServerVersion": release,
         "Containers": len(states),
         "ContainersRunning": states.count("running") + states.count("restarting"),
         "ContainersPaused": states.count("paused"),
         "ContainersStopped": len(states) - sum(s in ("running", "restarting", "paused") for s in states),
         "Images": images,
         "Driver": "overlay2",
-        "DriverStatus": [["Backing Filesystem", status.state]],
-        "DockerRootDir": status.state,
+        "DriverStatus": [["Backing Filesystem", str(instance.state)]],
+        "DockerRootDir": str(instance.state),
         "Plugins": {"Volume": ["local"], "Network": ["bridge", "host", "null"], "Log": ["json-file"]},
         "MemoryLimit": True,
         "SwapLimit": True,
@@ -72,7 +80,7 @@ def info(status: EngineStatus, containers: list[ContainerSummary], images: int, 
         "IPv4Forwarding": True,
         "LoggingDriver": "json-file",
         "CgroupDriver": "cgroupfs",
-        "CgroupVersion": "2" if status.cgroup_mode == "v2" else "1",
+        "CgroupVersion": "2" if cgroup_mode == "v2" else "1",
         "KernelVersion": os.uname().release,
         "OperatingSystem": platform.freedesktop_os_release().get("PRETTY_NAME", "Linux"),
         "OSType": "linux",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from engine.cgroups import Group
 from engine.model import ContainerSummary, HostSample, Sample, Snapshot
@@ -72,7 +72,7 @@ class Watch:
         """The state now, with the samples of the last tick."""
         return self._make(self._latest.seq)
 
-    async def subscribe(self) -> AsyncIterator[Snapshot]:
+    async def subscribe(self) -> AsyncGenerator[Snapshot]:
         """The snapshot of now, then each one published; who is slow gets the latest, not those between."""
         news = asyncio.Event()
         self._waiting.add(news)

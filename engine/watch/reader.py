@@ -48,6 +48,11 @@ class Reader:
             self.close()
             return self._sample(net)
 
+    @property
+    def counts(self) -> Counts | None:
+        """What was counted at the last sample."""
+        return self._before
+
     def close(self) -> None:
         """Give all descriptors back and forget what was read."""
         self._before = None

@@ -19,7 +19,8 @@ def writer(folder: Path, max_size: int = 1 << 20, max_files: int = 4) -> LogWrit
 
 
 async def collect(folder: Path, **how: object) -> list[LogLine]:
-    return [line async for batch in logs.lines(folder, **how) for line in batch]  # type: ignore[arg-type]
+    records = logs.records(folder, **how)  # type: ignore[arg-type]
+    return [line async for batch in logs.lines(records) for line in batch]
 
 
 async def texts(folder: Path, **how: object) -> list[str]:
@@ -94,7 +95,7 @@ async def test_following_a_quiet_log_ends_at_until(tmp_path: Path) -> None:
 async def test_a_reader_slower_than_rotation_is_told_what_it_missed(tmp_path: Path) -> None:
     log = writer(tmp_path, 500, 2)
     log.append("stdout", b"first\n")
-    reading = logs.lines(tmp_path, follow=None)
+    reading = logs.lines(logs.records(tmp_path))
     assert [line.text for line in await anext(reading)] == ["first"]
     for i in range(100):
         log.append("stdout", b"%d\n" % i)

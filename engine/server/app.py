@@ -1,0 +1,106 @@
+"""The server: all routes behind one unix socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+from aiohttp import web
+
+from engine.client.http import reachable
+from engine.containers import Containers
+from engine.docker.system import API, API_MIN
+from engine.errors import BadRequest, KernelError
+from engine.instance import Instance
+from engine.server.archive import ArchiveRoutes
+from engine.server.containers import ContainerRoutes
+from engine.server.http import MAX_BODY, Handler, carried_through, problems
+from engine.server.images import ImageRoutes
+from engine.server.networks import NetworkRoutes
+from engine.server.output import OutputRoutes
+from engine.server.status import version
+from engine.server.system import SystemRoutes
+from engine.server.terminals import TerminalRoutes
+from engine.server.tiffin import TiffinRoutes
+from engine.server.volumes import VolumeRoutes
+
+PATIENCE = 0.2  # seconds that open connections get at the end
+HEADERS = {"API-Version": API, "Docker-Experimental": "false", "Ostype": "linux"}
+
+
+class Server:
+    """Serves one instance's containers over HTTP."""
+
+    def __init__(self, containers: Containers, shut_down: Callable[[], None]) -> None:
+        """`shut_down` is called when a client asks for the engine's end."""
+        self._output = OutputRoutes(containers)
+        app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
+        app.on_response_prepare.append(_sign)
+        for part in (
+            SystemRoutes(containers),
+            ContainerRoutes(containers),
+            TerminalRoutes(containers),
+            self._output,
+            ArchiveRoutes(containers),
+            ImageRoutes(containers),
+            NetworkRoutes(containers),
+            VolumeRoutes(containers),
+            TiffinRoutes(containers, shut_down),
+        ):
+            for route in part.routes():
+                handler = route.handler if route.live else carried_through(route.handler)
+                app.router.add_route(route.method, route.path, handler)
+                app.router.add_route(
+                    route.method, "/v{version:[0-9]+\\.[0-9]+}" + route.path, _versioned(handler)
+                )
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, access_log=None, shutdown_timeout=PATIENCE, keepalive_timeout=3600
+        )
+
+    async def start(self, listening: socket.socket) -> None:
+        """Begin to answer on a bound socket."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening).start()
+
+    async def close(self) -> None:
+        """Answer no more; what clients are still being sent ends."""
+        await self._runner.cleanup()
+        self._output.close()
+
+
+def bind(instance: Instance) -> socket.socket:
+    """The instance's socket, for its owner alone; a stale one of a dead engine is replaced."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        instance.socket.unlink(missing_ok=True)
+        with reachable(instance.socket) as name:
+            listening.bind(name)
+    except OSError as error:
+        listening.close()
+        raise KernelError.of(f"binding {instance.socket}", error) from error
+    finally:
+        os.umask(mask)
+    listening.setblocking(False)
+    return listening
+
+
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = f"tiffin/{version()}"
+    response.headers.update(HEADERS)
+
+
+def _versioned(handler: Handler) -> Handler:
+    low, high = (tuple(map(int, text.split("."))) for text in (API_MIN, API))
+
+    async def run(request: web.Request) -> web.StreamResponse:
+        asked = tuple(map(int, request.match_info["version"].split(".")))
+        if not low <= asked <= high:
+            raise BadRequest(
+                f"version {request.match_info['version']} of the API is not spoken here",
+                f"use {API_MIN} to {API}: set DOCKER_API_VERSION={API}, or let the client negotiate",
+            )
+        return await handler(request)
+
+    return run

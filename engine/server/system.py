@@ -1,0 +1,96 @@
+"""What clients ask of the engine itself, in Docker's words."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from engine.containers import Containers
+from engine.docker import containers as container_shapes
+from engine.docker import system as shapes
+from engine.model import Event
+from engine.server.http import Route, answer, filters, moment, stream
+from engine.server.status import version
+from engine.server.volumes import volume_users
+
+
+class SystemRoutes:
+    """Ping, version, info, events, disk usage."""
+
+    def __init__(self, containers: Containers) -> None:
+        self._containers = containers
+
+    def routes(self) -> list[Route]:
+        """Its operations."""
+        return [
+            Route("GET", "/_ping", self.ping),
+            Route("HEAD", "/_ping", self.ping),
+            Route("GET", "/version", self.version),
+            Route("GET", "/info", self.info),
+            Route("GET", "/system/df", self.disk_usage),
+            Route("GET", "/events", self.events, live=True),
+            Route("GET", "/tiffin/events", self.nouns, live=True),
+        ]
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """GET /_ping."""
+        headers = {"Cache-Control": "no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
+        return web.Response(text="" if request.method == "HEAD" else "OK", headers=headers)
+
+    async def version(self, request: web.Request) -> web.Response:
+        """GET /version."""
+        return answer(shapes.version(version()))
+
+    async def info(self, request: web.Request) -> web.Response:
+        """GET /info."""
+        rooms = self._containers.rooms
+        memory = rooms.watch.snapshot().host.memory_total
+        images = len(rooms.images.list())
+        return answer(
+            shapes.info(
+                version(), rooms.instance, rooms.hierarchy.mode, self._containers.list(), images, memory
+            )
+        )
+
+    async def disk_usage(self, request: web.Request) -> web.Response:
+        """GET /system/df."""
+        rooms = self._containers.rooms
+        containers = [container_shapes.listed(summary) for summary in self._containers.list()]
+        return answer(
+            shapes.disk_usage(
+                containers, rooms.images.list(), rooms.volumes.list(volume_users(self._containers))
+            )
+        )
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """GET /events."""
+
+        async def shaped() -> AsyncIterator[Any]:
+            async for event in self._events(request):
+                yield shapes.event(event)
+
+        return await stream(request, shaped())
+
+    async def nouns(self, request: web.Request) -> web.StreamResponse:
+        """GET /tiffin/events."""
+        return await stream(request, self._events(request))
+
+    async def _events(self, request: web.Request) -> AsyncIterator[Event]:
+        """Those since `since`, then those to come, up to `until`."""
+        wanted = filters(request, shapes.EVENT_FILTERS)
+        since, until = moment(request, "since"), moment(request, "until")
+        events = self._containers.rooms.events
+        with events.listen() as listener:
+            for event in events.since(since, until or math.inf) if since else []:
+                if shapes.event_matches(event, wanted):
+                    yield event
+            if until:
+                asyncio.get_running_loop().call_later(max(0, until - time.time()), listener.close)
+            async for event in listener:
+                if shapes.event_matches(event, wanted):
+                    yield event

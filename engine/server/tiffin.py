@@ -1,0 +1,126 @@
+"""What Docker's API has no words for: live snapshots, history, limits as the kernel has them, the doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+import msgspec
+from aiohttp import web
+
+from engine.containers import Containers
+from engine.docker.config import from_docker
+from engine.model import LimitsChange, RestartPolicy
+from engine.server.containers import select
+from engine.server.http import Route, answer, begin, body, json_body, number, stream
+from engine.server.status import status
+
+HISTORY = 600.0  # seconds
+
+
+class _Update(msgspec.Struct):
+    limits: LimitsChange
+    restart: RestartPolicy | None = None
+
+
+class TiffinRoutes:
+    """Under /tiffin/, but for what belongs to a noun's own module."""
+
+    def __init__(self, containers: Containers, shut_down: Callable[[], None]) -> None:
+        self._containers = containers
+        self._watch = containers.rooms.watch
+        self._shut_down = shut_down
+        self._started_at = time.time()
+
+    def routes(self) -> list[Route]:
+        """Its operations."""
+        one = "/tiffin/containers/{ref}"
+        return [
+            Route("GET", "/tiffin/status", self.status),
+            Route("POST", "/tiffin/shutdown", self.shutdown, live=True),
+            Route("GET", "/tiffin/doctor", self.doctor),
+            Route("GET", "/tiffin/snapshot", self.snapshot),
+            Route("GET", "/tiffin/live", self.live, live=True),
+            Route("GET", "/tiffin/history", self.history),
+            Route("POST", "/tiffin/run", self.run),
+            Route("GET", "/tiffin/containers", self.containers),
+            Route("GET", f"{one}/limits", self.limits),
+            Route("PATCH", f"{one}/limits", self.update),
+            Route("POST", f"{one}/limits/undo", self.undo),
+            Route("GET", f"{one}/top", self.top),
+            Route("GET", f"{one}/changes", self.changes),
+            Route("GET", "/tiffin/exec/{id}/wait", self.wait_exec, live=True),
+        ]
+
+    async def status(self, request: web.Request) -> web.Response:
+        """GET /tiffin/status: EngineStatus."""
+        return answer(await asyncio.to_thread(status, self._containers, self._started_at))
+
+    async def shutdown(self, request: web.Request) -> web.StreamResponse:
+        """POST /tiffin/shutdown: the answer ends when the engine does."""
+        response = await begin(request)
+        self._shut_down()
+        await asyncio.Event().wait()
+        return response
+
+    async def doctor(self, request: web.Request) -> web.Response:
+        """GET /tiffin/doctor: DoctorReport."""
+        from engine.watch.doctor import doctor  # rarely asked for, and much to import
+
+        return answer(await doctor(self._containers.rooms))
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        """GET /tiffin/snapshot: Snapshot."""
+        return answer(self._watch.snapshot())
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """GET /tiffin/live: Snapshot by Snapshot."""
+        async with aclosing(self._watch.subscribe()) as snapshots:
+            return await stream(request, snapshots)
+
+    async def history(self, request: web.Request) -> web.Response:
+        """GET /tiffin/history: History of one (`id`: a container, or host) or of all."""
+        seconds = number(request, "seconds", float)
+        fields = [field for field in request.query.get("fields", "").split(",") if field]
+        id = request.query.get("id", "")
+        kept = self._watch.history
+        ids = [id if id in ("", "host") else self._containers.get(id).id] if id else kept.ids()
+        span = HISTORY if seconds is None else seconds
+        return answer([kept.history(one, span, fields) for one in ids])
+
+    async def run(self, request: web.Request) -> web.Response:
+        """POST /tiffin/run: create and start."""
+        config = from_docker(await json_body(request))
+        id = await self._containers.run(config, request.query.get("name", ""))
+        return answer({"Id": id}, 201)
+
+    async def containers(self, request: web.Request) -> web.Response:
+        """GET /tiffin/containers: ContainerSummaries."""
+        return answer(select(self._containers, request))
+
+    async def limits(self, request: web.Request) -> web.Response:
+        """GET …/limits: LimitReadings."""
+        return answer(self._containers.limits(request.match_info["ref"]))
+
+    async def update(self, request: web.Request) -> web.Response:
+        """PATCH …/limits: LimitsApplied."""
+        asked = await body(request, _Update)
+        return answer(await self._containers.update(request.match_info["ref"], asked.limits, asked.restart))
+
+    async def undo(self, request: web.Request) -> web.Response:
+        """POST …/limits/undo: LimitsApplied."""
+        return answer(await self._containers.undo(request.match_info["ref"]))
+
+    async def top(self, request: web.Request) -> web.Response:
+        """GET …/top: Processes."""
+        return answer(await self._containers.top(request.match_info["ref"]))
+
+    async def changes(self, request: web.Request) -> web.Response:
+        """GET …/changes: Changes."""
+        return answer(await self._containers.diff(request.match_info["ref"]))
+
+    async def wait_exec(self, request: web.Request) -> web.Response:
+        """GET /tiffin/exec/{id}/wait: ExitStatus, once it has ended."""
+        return answer(await self._containers.exec_wait(request.match_info["id"]))
