@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from engine.model import HostSample
 from engine.watch import parse
 from engine.watch.disks import Disks
-from engine.watch.kept import Budget, Kept
+from engine.watch.kept import Budget, Gone, Kept
 from engine.watch.reader import Counts, Traffic, between
 from engine.watch.sources import MemoryUse, Pressure
 
@@ -27,7 +28,8 @@ class Host:
         self._diskstats = Kept(
             f"{root}/proc/diskstats", lambda data: parse.diskstats(data, disks.layered), budget
         )
-        self._pressure = Pressure(f"{root}/proc/pressure", budget, suffix="")
+        pressure = f"{root}/proc/pressure"
+        self._pressure = Pressure(pressure if os.path.isdir(pressure) else "", budget, suffix="")
         self._cards = list[tuple[Kept[int], Kept[int]]]()
         self._age = LOOK_AGAIN
         self._before: Counts | None = None
@@ -65,8 +67,8 @@ class Host:
     def _net(self) -> Traffic:
         received = sent = 0
         for rx, tx in self._cards:
-            received += rx.read() or 0
-            sent += tx.read() or 0
+            with contextlib.suppress(Gone):  # a card that was pulled
+                received, sent = received + (rx.read() or 0), sent + (tx.read() or 0)
         return received, sent, 0, 0
 
     def _look(self) -> None:

@@ -58,7 +58,7 @@ class Kept(Generic[T]):
         self._budget = budget
         self._fd = -1
         self._absent = not path
-        self._raw = b""
+        self._raw: bytes | None = None  # an empty file is content too
         self._value: T | None = None
 
     def read(self) -> T | None:

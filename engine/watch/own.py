@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -54,12 +53,13 @@ class Own:
         return pids or [os.getpid()]
 
     def _usage(self) -> int:
-        total = 0
-        for source in self._cpu:
-            with contextlib.suppress(Gone):
-                used, _ = source.read()
-                total += used.usage if used else 0
-        return total or time.process_time_ns() // 1000
+        """CPU time in µs."""
+        try:
+            times = [source.read()[0] for source in self._cpu]
+        except Gone:
+            times = [None]
+        known = [used.usage for used in times if used]
+        return sum(known) if len(known) == len(times) else time.process_time_ns() // 1000
 
 
 def pss(pid: int) -> int:

@@ -25,7 +25,10 @@ class CpuTime(NamedTuple):
 
 
 class MemoryEvents(NamedTuple):
-    """OOM kills and failed charges since the cgroup was made."""
+    """OOM kills and failed charges since the cgroup was made.
+
+    v1 of Linux 6.15 and later counts no failures where swap is 0: there the sum of memory and swap ends first.
+    """
 
     oom_kills: int | None
     failures: int | None

@@ -101,6 +101,9 @@ class Memory(Source):
         if self._v1:
             self._oom = self._keep("memory.oom_control", partial(parse.after, key=b"\noom_kill "))
             self._failures = self._keep("memory.failcnt", int)
+            self._swap_failures = self._keep(
+                "memory.memsw.failcnt", int
+            )  # where memory and swap end together
         else:
             self._both = self._keep("memory.events", parse.memory_events)
         self._usage_then = -1
@@ -126,7 +129,10 @@ class Memory(Source):
 
     def _events(self) -> parse.MemoryEvents:
         if self._v1:
-            return parse.MemoryEvents(self._oom.read(), self._failures.read())
+            failures = self._failures.read()
+            if failures is not None:
+                failures += self._swap_failures.read() or 0
+            return parse.MemoryEvents(self._oom.read(), failures)
         return self._both.read() or parse.MemoryEvents(None, None)
 
     def close(self) -> None:

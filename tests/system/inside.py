@@ -40,9 +40,10 @@ def new(group: Group) -> Cgroup:
 class Program:
     """A program that joined a cgroup before its first instruction; killed at the end."""
 
-    def __init__(self, cgroup: Cgroup, *command: str) -> None:
+    def __init__(self, where: Cgroup | list[str], *command: str) -> None:
+        folders = where.folders if isinstance(where, Cgroup) else where
         self.process = subprocess.Popen(
-            ["sh", "-c", JOIN, "sh", *cgroup.folders, "--", *command],
+            ["sh", "-c", JOIN, "sh", *folders, "--", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
