@@ -15,7 +15,7 @@ import msgspec
 
 from engine.errors import KernelError, TiffinError
 from engine.images import hiding, unpacking, verify
-from engine.images.confine import confine
+from engine.launch.confine import confine
 
 REPORT_INTERVAL = 0.1  # seconds between progress lines
 

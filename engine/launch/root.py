@@ -53,7 +53,7 @@ class Root:
         channel.doing = "cutting the container's mounts off from the host's"
         mount.set_propagation("/", mount.MS_REC | mount.MS_PRIVATE)
         channel.doing = "mounting the overlay root"
-        _overlay(plan["overlay"], folder)
+        mount_overlay(plan["overlay"], folder)
         self.fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def build(self) -> None:
@@ -275,7 +275,7 @@ def _parse(options: list[str]) -> tuple[int, int, dict[str, str | None]]:
     return add & ~remove, remove, data
 
 
-def _overlay(overlay: dict[str, Any], folder: str) -> None:
+def mount_overlay(overlay: dict[str, Any], folder: str) -> None:
     """Mount the layers on `folder`, their paths given as descriptors.
 
     mount(2) takes one page of options, so many layers need short names; and the container's mountinfo shows

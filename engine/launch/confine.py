@@ -5,28 +5,31 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 
 from engine.errors import KernelError
 from engine.kernel import syscalls
 
 MEMORY = 1 << 30  # bytes of address space; decompressors' windows are bounded far below
-OPEN_FILES = 256
 NICENESS = 5  # the engine's loop and the containers come first
 
-CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID = 0, 1, 3, 4
+CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID = range(5)
 CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD, CAP_SETFCAP = 18, 21, 27, 31
-CAP_DAC_READ_SEARCH = 2
-WRITES_TREES = (
-    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_SYS_CHROOT,
-    CAP_SYS_ADMIN,  # for trusted.overlay.* attributes
-    CAP_MKNOD, CAP_SETFCAP,
-)  # fmt: skip
+WRITES_FILES = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_SETFCAP)
+WRITES_LAYERS = (*WRITES_FILES, CAP_SYS_CHROOT, CAP_MKNOD, CAP_SYS_ADMIN)  # trusted.overlay.* takes SYS_ADMIN
 
 
-def confine(parent: int) -> None:
+def confine(
+    parent: int,
+    *,
+    capabilities: tuple[int, ...] = WRITES_LAYERS,
+    open_files: int = 256,
+    root: int | None = None,
+) -> None:
     """No network, no new privileges, few capabilities, bounded memory; death together with the engine.
 
-    `parent` is the engine's pid. Raises KernelError.
+    `parent` is the engine's pid; `root` the descriptor of a folder that becomes "/", from which no further
+    module is then imported. Raises KernelError.
     """
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -37,14 +40,20 @@ def confine(parent: int) -> None:
         for what, value in (
             (resource.RLIMIT_AS, MEMORY),
             (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_NOFILE, OPEN_FILES),
+            (resource.RLIMIT_NOFILE, open_files),
         ):
             hard = resource.getrlimit(what)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(what, (value, value))
+        permitted = _permitted()
         if os.geteuid() == 0:
             syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC)
-            kept = sum(1 << capability for capability in WRITES_TREES) & _permitted()
+        if root is not None:
+            sys.meta_path.clear()
+            os.fchdir(root)
+            os.chroot(".")
+        if os.geteuid() == 0:
+            kept = sum(1 << capability for capability in capabilities) & permitted
             syscalls.capset(kept, kept, 0)
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     except OSError as e:
