@@ -66,7 +66,7 @@ class Namespace:
 
     def open(self, kind: int = socket.SOCK_STREAM, at: tuple[str, int] | None = None) -> socket.socket:
         made = self.run(lambda: socket.socket(socket.AF_INET, kind))
-        made.settimeout(5)
+        made.settimeout(1)
         if at:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(at)
@@ -381,7 +381,7 @@ async def test_a_container_does_not_reach_the_hosts_loopback(
         private.bind(("127.0.0.1", 0))
         private.listen()
         with unreachable():
-            ask(private.getsockname(), via=a)
+            a.open().connect(private.getsockname())
         assert Path(f"/proc/sys/net/ipv4/conf/{lease.bridge}/route_localnet").read_text() == "1\n"
 
 
@@ -449,6 +449,27 @@ async def test_the_next_engine_takes_over(
     assert list(following.counters()) == [leases[0].veth]
     await following.close()
     assert sorted(interfaces(instance)) == sorted([instance.bridge, leases[0].veth])  # a goes on
+
+
+async def test_the_default_subnet_gives_way_to_what_the_host_uses(instance: Instance) -> None:
+    first = Networks(instance)
+    await first.start()
+    before = first.get("bridge")
+    await first.close()
+    with RouteSocket() as route:
+        route.apply(
+            rtnetlink.add_bridge("wire0", "02:00:00:00:00:01"), rtnetlink.bridge_up("wire0", "", 1400, True)
+        )
+        route.apply(rtnetlink.add_address(route.index("wire0"), IPv4Interface(before.subnet)))
+        try:
+            second = Networks(instance)
+            await second.start()
+            assert second.get("bridge").subnet != before.subnet
+            with pytest.raises(Conflict, match="of interface wire0"):
+                await second.create("same", before.subnet)
+            await second.close()
+        finally:
+            route.apply(rtnetlink.delete_link("wire0"))
 
 
 async def test_closing_takes_away_what_nobody_uses(
