@@ -91,6 +91,8 @@ class Store:
         for gone in self.traces.keys() - self.containers.keys():
             del self.traces[gone]
             self.tails.pop(gone, None)
+        for gone in self.busy.keys() - self.containers.keys():
+            del self.busy[gone]
         for id, sample in snapshot.samples.items():
             if id not in self.containers:
                 continue

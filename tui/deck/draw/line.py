@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.presentation.text import clip, width
+from tui.presentation.text import clip, pad, width
 
 Line = list[Segment]
 
@@ -54,7 +54,7 @@ def cut(line: Line, room: int) -> Line:
         wide = width(segment.text)
         if wide > left:
             if left > 0:
-                out.append(Segment(clip(segment.text, left), segment.style))
+                out.append(Segment(pad(segment.text, left), segment.style))
             break
         out.append(segment)
         left -= wide

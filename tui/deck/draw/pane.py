@@ -79,7 +79,7 @@ def _framed(view: PaneView, rows: list[Line], wide: int, palette: Palette) -> li
     top.add(box[2], edge)
     left, right = Segment(box[3] + " ", edge), Segment(" " + box[3], edge)
     bottom = [Segment(box[4] + box[1] * (wide - 2) + box[5], edge)]
-    return [top.segments, *([left, *row, right] for row in rows), bottom]
+    return [cut(top.segments, wide), *([left, *row, right] for row in rows), bottom]
 
 
 def _waits(view: PaneView) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.model import ContainerSummary, HostSample, Sample
 from tui.deck.draw.bars import NEAR, history
-from tui.deck.draw.line import Line, Row
+from tui.deck.draw.line import Line, Row, cut
 from tui.deck.draw.pane import STALLED, cpu_scale
 from tui.deck.selection import Gauge
 from tui.deck.store import Trace
@@ -176,7 +176,7 @@ def header(fit: Fit, sort: str, descending: bool, palette: Palette) -> Line:
             arrow = "▼" if descending else "▲"
             title = f"{column.title} {arrow}" if len(title) + 2 <= width else f"{title[: width - 1]}{arrow}"
         row.add(pad(title, width, column.right) + " ", style)
-    return row.fill(fit.width, palette.style("muted", "surface")).segments
+    return cut(row.fill(fit.width, palette.style("muted", "surface")).segments, fit.width)
 
 
 def column_at(fit: Fit, x: int) -> str:
@@ -230,4 +230,4 @@ def draw(
                 pad(text, width, column.right) + " ",
                 palette.style("muted" if text == ABSENT else ink, ground),
             )
-    return row.fill(fit.width, palette.style("text", ground)).segments
+    return cut(row.fill(fit.width, palette.style("text", ground)).segments, fit.width)

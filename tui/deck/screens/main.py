@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.app import ComposeResult
 from textual.widgets import Input
 
@@ -25,9 +23,6 @@ from tui.deck.widgets.keybar import KeyBar
 from tui.deck.widgets.layout import LEAST_WIDTH, MOST_HEIGHT
 from tui.deck.widgets.panes import PaneGrid
 from tui.deck.widgets.table import ContainerTable
-
-if TYPE_CHECKING:
-    pass
 
 ALIVE = ("running", "paused")
 LEAST_LOGS = 5  # rows
