@@ -166,7 +166,7 @@ class Reader:
         # The checksum is of all bytes with its own field as spaces; some old tars summed signed chars.
         checksum = _number(block[148:156])
         summed = block[:148] + b" " * 8 + block[156:]
-        if checksum not in (sum(summed), sum(b - 256 if b > 127 else b for b in summed)):
+        if checksum != sum(summed) and checksum != sum(b - 256 if b > 127 else b for b in summed):
             raise malformed("a header has a wrong checksum")
         return block
 
