@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
@@ -9,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from engine.client.http import CHUNK, Body, Query, Response, connect, request
+from engine.client.http import CHUNK, Body, Query, Response, connect, peer, request
 from engine.client.stream import Stream
 from engine.errors import BadRequest, EngineUnavailable, NotFound, TiffinError
 from engine.instance import Instance
@@ -24,6 +26,7 @@ from engine.model import (
     ExecConfig,
     ExitStatus,
     History,
+    ImageRemoval,
     ImageSummary,
     LimitReading,
     LimitsApplied,
@@ -72,12 +75,17 @@ class EngineClient:
         return self._get("/tiffin/status", EngineStatus)
 
     def shutdown(self) -> None:
-        """End the engine and return when it has ended; containers go on."""
-        try:
-            with self._request("POST", "/tiffin/shutdown") as response:
-                response.read()  # ends with the engine
-        except EngineUnavailable:
-            pass
+        """End the engine and return when its process has ended; containers go on."""
+        with self._request("POST", "/tiffin/shutdown") as response:
+            pid = peer(response.connection)
+            try:
+                process = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return
+            try:
+                select.select([process], [], [])
+            finally:
+                os.close(process)
 
     def doctor(self) -> DoctorReport:
         """What this host has and lacks."""
@@ -90,7 +98,7 @@ class EngineClient:
         return self._create("/containers/create", config, name)
 
     def run(self, config: ContainerConfig, name: str = "") -> str:
-        """Create and start in one request; its id. One that cannot start stays, unless it is `auto_remove`."""
+        """Create and start in one request; its id. One that cannot start stays, unless `auto_remove`."""
         return self._create("/tiffin/run", config, name)
 
     def start(self, ref: str) -> None:
@@ -281,9 +289,9 @@ class EngineClient:
         """One image, by name, id or unique beginning of its id."""
         return self._get(f"/tiffin/images/{_part(ref, 'image')}", ImageSummary)
 
-    def image_remove(self, ref: str, force: bool = False) -> None:
+    def image_remove(self, ref: str, force: bool = False) -> ImageRemoval:
         """Remove a name, and with its last name the image."""
-        self._do("DELETE", f"/images/{_part(ref, 'image')}", {"force": force})
+        return self._send("DELETE", f"/tiffin/images/{_part(ref, 'image')}", ImageRemoval, {"force": force})
 
     def image_import(
         self, path: Path | BinaryIO, name: str, on_bytes: Callable[[int], None] | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,12 @@ def connect(path: Path) -> socket.socket:
     return connection
 
 
+def peer(connection: socket.socket) -> int:
+    """The process that listens at the other end."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # struct ucred
+    return int.from_bytes(credentials[:4], sys.byteorder)
+
+
 def gone(error: OSError | None = None) -> EngineUnavailable:
     """The error for a connection that ended in the middle of a call."""
     why = f": {error.strerror}" if error and error.strerror else ""
@@ -90,6 +97,9 @@ class Response:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        self.close()  # an iterator over it that is dropped before its first step cannot
 
     def close(self) -> None:
         """End the connection; the engine stops what it was sending."""

@@ -110,7 +110,7 @@ def event(happened: Event) -> JSON:
         "Actor": {"ID": happened.id, "Attributes": attributes},
         "scope": "local",
         "time": int(happened.at),
-        "timeNano": round(happened.at * 1e9),
+        "timeNano": round(happened.at * 1e6) * 1000,
     }
     if happened.type == "container":  # the names of API versions before 1.22, which clients still read
         found |= {"status": happened.action, "id": happened.id, "from": attributes.get("image", "")}

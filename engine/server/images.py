@@ -9,7 +9,7 @@ from engine.containers import Containers
 from engine.docker import images as shapes
 from engine.docker.containers import has_label
 from engine.errors import BadRequest, TiffinError, Unsupported
-from engine.model import ImageSummary
+from engine.model import ImageRemoval, ImageSummary
 from engine.server.http import Route, answer, begin, filters, flag
 
 FILTERS = ("reference", "label", "dangling")
@@ -32,6 +32,7 @@ class ImageRoutes:
             Route("GET", "/tiffin/images", self.nouns),
             Route("POST", "/tiffin/images/import", self.import_noun),
             Route("GET", "/tiffin/images/{ref:.+}", self.noun),
+            Route("DELETE", "/tiffin/images/{ref:.+}", self.remove_noun),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
@@ -62,6 +63,15 @@ class ImageRoutes:
 
     async def remove(self, request: web.Request) -> web.Response:
         """DELETE /images/{ref}."""
+        removal = await self._remove(request)
+        untagged = [{"Untagged": name} for name in removal.untagged]
+        return answer(untagged + [{"Deleted": id} for id in removal.deleted])
+
+    async def remove_noun(self, request: web.Request) -> web.Response:
+        """DELETE /tiffin/images/{ref}: ImageRemoval."""
+        return answer(await self._remove(request))
+
+    async def _remove(self, request: web.Request) -> ImageRemoval:
         users: dict[str, list[str]] = {}
         for summary in self._containers.list():
             users.setdefault(summary.image_id, []).append(summary.name)
@@ -71,9 +81,7 @@ class ImageRoutes:
             events.emit("image", "untag", ref, name)
         for id in removal.deleted:
             events.emit("image", "delete", id, ref)
-        return answer(
-            [{"Untagged": name} for name in removal.untagged] + [{"Deleted": id} for id in removal.deleted]
-        )
+        return removal
 
     async def nouns(self, request: web.Request) -> web.Response:
         """GET /tiffin/images."""

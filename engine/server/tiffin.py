@@ -69,7 +69,7 @@ class TiffinRoutes:
         """GET /tiffin/doctor: DoctorReport."""
         from engine.watch.doctor import doctor  # rarely asked for, and much to import
 
-        return answer(await doctor(self._containers.rooms))
+        return answer(await asyncio.to_thread(doctor, self._containers.rooms.instance))
 
     async def snapshot(self, request: web.Request) -> web.Response:
         """GET /tiffin/snapshot: Snapshot."""
