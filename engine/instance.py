@@ -66,7 +66,11 @@ def find(root: str | os.PathLike[str] | None = None) -> Instance:
     chosen = root or os.environ.get("TIFFIN_ROOT")
     if chosen:
         folder = Path(os.path.abspath(chosen))
-        if folder.exists() and not folder.is_dir():
+        try:
+            usable = folder.is_dir() or not folder.exists()
+        except PermissionError:
+            raise BadRequest(f"{folder} is not readable", "give --root a folder of your own") from None
+        if not usable:
             raise BadRequest(f"{folder} is not a folder", "give --root a folder, which may be missing or empty")
         if any(c in str(folder) for c in ":,\\\n"):  # they separate overlay's mount options
             raise BadRequest(f"{str(folder)!r} has a character overlay mounts cannot take", "use a plain path")

@@ -27,7 +27,7 @@ class CpuTime(NamedTuple):
 class MemoryEvents(NamedTuple):
     """OOM kills and failed charges since the cgroup was made.
 
-    v1 of Linux 6.15 and later counts no failures where swap is 0: there the sum of memory and swap ends first.
+    v1 of recent kernels (6.18) counts no failures where swap is 0: it is the sum with swap that ends first.
     """
 
     oom_kills: int | None
