@@ -1,69 +1,89 @@
-"""Reading a file of a container's root out of its layers, without mounting them."""
+"""Reading one file out of a stack of layers as overlayfs would show it, without mounting anything.
+
+Every step is one name below an open folder and never followed by the kernel: links are walked here, so none
+leads out of the layers.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from contextlib import ExitStack
+from pathlib import Path
 
-from engine.kernel.paths import open_in_root
+from engine.errors import BadRequest
+from engine.rootfs.overlay import FOLDER, is_whiteout, opaque
 
-MOST = 1 << 20  # bytes read; a hostile image must not fill the engine's memory
-OPAQUE = "trusted.overlay.opaque"
+MOST_LINKS = 40  # as the kernel's own limit
+MOST_BYTES = 4 << 20
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_text(layers: Sequence[Path], path: str) -> str:
-    """The text of the regular file `path` in overlay `layers`, the topmost first; empty where there is none.
+    """The text of a file in the layers, the topmost first; empty where there is none.
 
-    A whiteout or an opaque folder in one layer hides the file in those below it. Symbolic links are followed
-    within their own layer only, and never out of it.
+    Bytes that are no UTF-8 are kept by surrogateescape. Raises BadRequest for a file above 4 MiB, OSError.
     """
-    for layer in layers:
-        root = os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            found = _read(root, path)
-            if found is not None:
-                return found
-            if _hides(root, path):
-                return ""
-        finally:
-            os.close(root)
-    return ""
+    with ExitStack() as opened:
+        fd = _find([_open(layer, None, opened) for layer in layers], path, opened)
+        if fd is None:
+            return ""
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise BadRequest(f"reading {path} of the container: it is larger than {MOST_BYTES} bytes")
+    return data.decode(errors="surrogateescape")
 
 
-def _read(root: int, path: str) -> str | None:
-    try:
-        # Not blocking: a FIFO in the place of the file would make the engine wait for its writer.
-        fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
-        return None
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+def _find(top: list[int], path: str, opened: ExitStack) -> int | None:
+    """A descriptor of the regular file at `path`; None where there is none."""
+    trail = [top]  # the folders on the way, each as its parts in all layers
+    ahead = path.split("/")[::-1]
+    links = 0
+    while ahead:
+        name = ahead.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            trail = trail[:-1] or [top]
+            continue
+        folders, status = _look_up(trail[-1], name, opened)
+        if folders and stat.S_ISDIR(status.st_mode):
+            trail.append(folders)
+        elif folders and stat.S_ISLNK(status.st_mode) and links < MOST_LINKS:
+            target = os.readlink(name, dir_fd=folders[0])
+            links += 1
+            ahead += target.split("/")[::-1]
+            trail = [top] if target.startswith("/") else trail
+        elif folders and stat.S_ISREG(status.st_mode) and not ahead:
+            return os.open(name, _FILE, dir_fd=folders[0])
+        else:
             return None
-        return file.read(MOST).decode(errors="replace")
+    return None
 
 
-def _hides(root: int, path: str) -> bool:
-    """Whether this layer hides `path` in those below it: by a whiteout on the way or an opaque folder."""
-    for part in [*reversed(PurePosixPath(path).parents), PurePosixPath(path)]:
+def _look_up(folders: list[int], name: str, opened: ExitStack) -> tuple[list[int], os.stat_result]:
+    """The parts of the folder `name` in all layers, of anything else the folder it is in; and its status."""
+    found: list[int] = []
+    status = os.stat_result(range(10))
+    for folder in folders:
         try:
-            fd = open_in_root(root, str(part), os.O_PATH | os.O_NOFOLLOW)
-        except OSError:
-            return False
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISDIR(status.st_mode):
-                return True
-            if _opaque(fd):
-                return True
-        finally:
-            os.close(fd)
-    return False
+            here = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if is_whiteout(here, folder, name):
+            break
+        if not stat.S_ISDIR(here.st_mode):
+            return (found, status) if found else ([folder], here)  # a folder above hides it
+        status = status if found else here
+        found.append(_open(name, folder, opened))
+        if opaque(found[-1]) == b"y":
+            break
+    return found, status
 
 
-def _opaque(folder: int) -> bool:
-    try:
-        return os.getxattr(f"/proc/self/fd/{folder}", OPAQUE) == b"y"
-    except OSError:
-        return False
+def _open(name: str | Path, above: int | None, opened: ExitStack) -> int:
+    fd = os.open(name, FOLDER, dir_fd=above)
+    opened.callback(os.close, fd)
+    return fd

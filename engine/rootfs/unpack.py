@@ -2,8 +2,8 @@
 
 Every path is resolved by openat2(RESOLVE_IN_ROOT) below the folder's descriptor, every last component is
 acted on relative to its parent's descriptor and never followed. So neither the archive nor somebody who
-renames things meanwhile (a running container) can lead a write out. For single-threaded workers only: setting an
-extended attribute of a symbolic link takes the process's working directory, and modes its umask.
+renames things meanwhile (a running container) can lead a write out. For single-threaded workers only: setting
+an extended attribute of a symbolic link takes the process's working directory, and modes its umask.
 """
 
 from __future__ import annotations

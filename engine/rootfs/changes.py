@@ -1,0 +1,155 @@
+"""What a container changed: its private layer compared with the layers below, as `docker diff` tells it.
+
+Folders are walked by descriptor and links never followed, because the container may be at work meanwhile:
+what vanishes during the walk is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.errors import Unsupported
+from engine.model import Change
+from engine.rootfs.overlay import FOLDER, is_whiteout, opaque
+
+DEEPEST = 400  # each level costs descriptors and stack
+
+
+def changes(upper: int, lowers: list[int]) -> list[Change]:
+    """All differences between the open layer `upper` and those below it, topmost first; sorted by path.
+
+    A folder is "modified" when its own metadata is, or something in it is: Docker shows parents. A file that
+    was copied up but is the same in all but its access time is no difference. Raises Unsupported for folders
+    nested beyond any use, OSError.
+    """
+    found: list[Change] = []
+    _compare(upper, lowers, "", 0, found)
+    return sorted(found, key=lambda change: change.path)
+
+
+def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[Change]) -> None:
+    """Append what differs in a folder; `lowers` are its visible parts in the layers below."""
+    if depth == DEEPEST:
+        raise Unsupported(f"comparing {path[:80]!r}…: folders are nested more than {DEEPEST} deep")
+    entries = os.listdir(upper)
+    for name in entries:
+        here = f"{path}/{name}"
+        try:
+            status = os.stat(name, dir_fd=upper, follow_symlinks=False)
+            hidden = is_whiteout(status, upper, name)
+        except FileNotFoundError:
+            continue
+        below = _below(lowers, name)
+        if hidden:
+            if below is not None:
+                found.append(_change(here, "deleted", below[1]))
+        elif stat.S_ISDIR(status.st_mode):
+            _compare_folder(upper, lowers, name, path, status, depth, found)
+        elif below is None:
+            found.append(_change(here, "added", status))
+        elif _differs(upper, below[0], name, status, below[1]):
+            found.append(_change(here, "modified", status))
+    if opaque(upper) == b"y":
+        kept = set(entries)
+        found += [
+            _change(f"{path}/{name}", "deleted", status)
+            for name, status in _listing(lowers)
+            if name not in kept
+        ]
+
+
+def _compare_folder(
+    upper: int,
+    lowers: list[int],
+    name: str,
+    path: str,
+    status: os.stat_result,
+    depth: int,
+    found: list[Change],
+) -> None:
+    here = f"{path}/{name}"
+    before = len(found)
+    below = _below(lowers, name)
+    try:
+        fd = os.open(name, FOLDER, dir_fd=upper)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        with _parts(lowers, name) as parts:
+            _compare(fd, parts, here, depth + 1, found)
+    finally:
+        os.close(fd)
+    if below is None:
+        found.append(_change(here, "added", status))
+    elif (
+        len(found) > before or not stat.S_ISDIR(below[1].st_mode) or _metadata(status) != _metadata(below[1])
+    ):
+        found.append(_change(here, "modified", status))
+
+
+def _below(lowers: list[int], name: str) -> tuple[int, os.stat_result] | None:
+    """What the layers below show under `name`, and the folder it is in."""
+    for folder in lowers:
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        return None if is_whiteout(status, folder, name) else (folder, status)
+    return None
+
+
+@contextmanager
+def _parts(lowers: list[int], name: str) -> Iterator[list[int]]:
+    """The visible parts of the folder `name` in the layers below."""
+    parts: list[int] = []
+    try:
+        for folder in lowers:
+            try:
+                parts.append(os.open(name, FOLDER, dir_fd=folder))
+            except FileNotFoundError:
+                continue
+            except OSError:  # no folder, or a whiteout: what is further down does not show
+                break
+            if opaque(parts[-1]) == b"y":
+                break
+        yield parts
+    finally:
+        for fd in parts:
+            os.close(fd)
+
+
+def _listing(lowers: list[int]) -> Iterator[tuple[str, os.stat_result]]:
+    """Everything the layers below show in a folder."""
+    for name in sorted({name for folder in lowers for name in os.listdir(folder)}):
+        below = _below(lowers, name)
+        if below is not None:
+            yield name, below[1]
+
+
+def _differs(upper: int, lower: int, name: str, status: os.stat_result, below: os.stat_result) -> bool:
+    if (
+        _metadata(status) != _metadata(below)
+        or status.st_size != below.st_size
+        or status.st_rdev != below.st_rdev
+    ):
+        return True
+    if stat.S_ISLNK(status.st_mode):
+        return os.readlink(name, dir_fd=upper) != os.readlink(name, dir_fd=lower)
+    return False
+
+
+def _metadata(status: os.stat_result) -> tuple[int, int, int, int]:
+    """What copying up keeps, to the nanosecond: a write changes the time, even one that keeps the size."""
+    return status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns
+
+
+def _change(path: str, kind: str, status: os.stat_result) -> Change:
+    return Change(
+        path=os.fsencode(path).decode(errors="backslashreplace"),  # a name may be no text, JSON has to be
+        kind=kind,  # type: ignore[arg-type]
+        size=status.st_size if stat.S_ISREG(status.st_mode) and kind != "deleted" else 0,
+        is_dir=stat.S_ISDIR(status.st_mode),
+    )

@@ -1,0 +1,218 @@
+"""A confined process for one look into a container's root: `python -sP -m engine.rootfs.worker ORDER`.
+
+What it finds, it writes to standard output: JSON, or a tar stream. A tar stream to unpack comes on standard
+input. An error is a JSON object on standard error, and the exit status 1. It dies with its engine.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import os
+import stat
+import sys
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from engine.errors import BadRequest, KernelError, NotFound, NotPermitted, TiffinError
+from engine.kernel.paths import open_in_root
+from engine.launch.confine import CAP_SYS_ADMIN, WRITES_FILES, confine
+from engine.model import JSON, Change
+from engine.rootfs.changes import changes
+from engine.rootfs.pack import pack, pack_entry
+from engine.rootfs.root import Root, open_root
+from engine.rootfs.unpack import unpack
+
+OPEN_FILES = 16384
+DEEP = 4000  # frames, for trees of the depth that `pack` and `changes` allow
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY
+_GO_MODES = {  # Go's os.FileMode, which Docker's clients read
+    stat.S_IFDIR: 1 << 31,
+    stat.S_IFLNK: 1 << 27,
+    stat.S_IFBLK: 1 << 26,
+    stat.S_IFCHR: 1 << 26 | 1 << 21,
+    stat.S_IFIFO: 1 << 25,
+    stat.S_IFSOCK: 1 << 24,
+}
+_GO_BITS = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 << 20}
+
+
+class Diff(msgspec.Struct, frozen=True, tag=True):
+    """Tell what the topmost layer changes."""
+
+    layers: list[Path]
+
+
+class Stat(msgspec.Struct, frozen=True, tag=True):
+    """Tell what is at a path."""
+
+    root: Root
+    path: str
+
+
+class Out(msgspec.Struct, frozen=True, tag=True):
+    """Write what is at a path as a tar stream."""
+
+    root: Root
+    path: str
+
+
+class In(msgspec.Struct, frozen=True, tag=True):
+    """Unpack a tar stream in the folder at a path."""
+
+    root: Root
+    path: str
+
+
+Job = Diff | Stat | Out | In
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A job and the pid of the engine that wants it done."""
+
+    job: Job
+    parent: int
+
+
+class Place:
+    """A path in a root: the folder it is in, and its name there; the name "." stands for a folder itself."""
+
+    def __init__(self, root: int, path: str) -> None:
+        if "\0" in path:
+            raise BadRequest(f"the path {path!r} has a zero byte", "leave it out")
+        self.path = "/" + path.lstrip("/")
+        parent, _, name = self.path.rstrip("/").rpartition("/")
+        # A trailing slash asks for the folder behind a link, "." for its content; so does the root itself.
+        follow = self.path.endswith("/") or name in ("", ".", "..")
+        self.name = "." if follow else name
+        self.label = "." if name in ("", ".", "..") else name
+        try:
+            self.folder = open_in_root(root, self.path if follow else parent or "/", _FOLDER)
+            self.status = os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError) as e:
+            raise NotFound(f"there is no {path} in the container", "check the path") from e
+
+
+def look(root: int, descriptors: int, path: str) -> JSON:
+    """Docker's X-Docker-Container-Path-Stat of a path; `descriptors` is this process's /proc/PID/fd."""
+    place = Place(root, path)
+    status = place.status
+    bits = sum(bit for unix, bit in _GO_BITS.items() if status.st_mode & unix)
+    seconds, nanoseconds = divmod(status.st_mtime_ns, 10**9)
+    at = datetime.fromtimestamp(seconds, UTC)
+    target = ""
+    if stat.S_ISLNK(status.st_mode):
+        target = os.readlink(place.name, dir_fd=place.folder)
+        try:
+            fd = open_in_root(root, place.path, os.O_PATH)
+            target = os.readlink(str(fd), dir_fd=descriptors)  # where the chain of links ends
+        except OSError:  # it leads nowhere: told as it is written
+            target = os.path.normpath(os.path.join(os.path.dirname(place.path), target))
+    return {
+        "name": os.path.split(os.path.normpath(place.path))[1] or "/",
+        "size": status.st_size,
+        "mode": _GO_MODES.get(stat.S_IFMT(status.st_mode), 0) | bits | status.st_mode & 0o777,
+        "mtime": f"{at:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z",
+        "linkTarget": target,
+    }
+
+
+def send(root: int, path: str) -> None:
+    """Write what is at a path to standard output; entries of a folder's content are named from "./" on."""
+    place = Place(root, path)
+    if stat.S_ISSOCK(place.status.st_mode):
+        raise BadRequest(f"copying {path}: a tar stream cannot hold a socket")
+    with open(1, "wb", buffering=1 << 18, closefd=False) as out:
+        if place.label == ".":
+            pack(place.folder, out.write)
+        else:
+            pack_entry(place.folder, place.name, place.label, out.write)
+
+
+def receive(root: int, path: str) -> None:
+    """Unpack standard input, compressed or not, in the folder at a path."""
+    place = Place(root, path)
+    try:
+        folder = open_in_root(root, place.path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError as e:
+        raise NotFound(f"there is no {path} in the container", "check the path") from e
+    except NotADirectoryError as e:
+        raise BadRequest(f"copying into {path}: it is not a folder", "name the folder to copy into") from e
+    try:
+        unpack(_decompressed(), folder, whiteouts=False)
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as e:
+        raise BadRequest(f"reading the archive: {e}", "compress it anew") from e
+    except KernelError as e:
+        if e.errno == errno.EROFS:
+            raise NotPermitted(f"{e.message} in {path}", "choose a folder that is not read-only") from e
+        raise
+
+
+def _decompressed() -> BinaryIO:
+    source = io.BufferedReader(io.FileIO(0, closefd=False), 1 << 18)
+    magic = source.peek(6)[:6]
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=source))
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.BZ2File(source))
+    if magic.startswith(b"\xfd7zXZ"):
+        return cast(BinaryIO, lzma.LZMAFile(source))
+    return cast(BinaryIO, source)
+
+
+def run(order: Order) -> None:
+    """Do one job; raises TiffinError, OSError."""
+    job = order.job
+    sys.setrecursionlimit(DEEP)
+    if isinstance(job, Diff):
+        upper, *lower = [os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for layer in job.layers]
+        # trusted.* attributes are for CAP_SYS_ADMIN only
+        confine(order.parent, capabilities=(*WRITES_FILES, CAP_SYS_ADMIN), open_files=OPEN_FILES, root=upper)
+        _say(changes(upper, lower))
+        return
+    descriptors = os.open(f"/proc/{os.getpid()}/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    root = open_root(job.root)
+    confine(order.parent, capabilities=WRITES_FILES, open_files=OPEN_FILES, root=root)
+    if isinstance(job, Stat):
+        _say(look(root, descriptors, job.path))
+    elif isinstance(job, Out):
+        send(root, job.path)
+    else:
+        receive(root, job.path)
+
+
+def _say(answer: JSON | list[Change]) -> None:
+    with open(1, "wb", closefd=False) as out:
+        out.write(msgspec.json.encode(answer))
+
+
+def main(text: str) -> int:
+    """Answer one order; returns the exit status."""
+    try:
+        try:
+            run(msgspec.json.decode(text, type=Order, dec_hook=_path))
+        except OSError as e:
+            raise KernelError.of(f"copying {e.filename}" if e.filename else "copying", e) from e
+    except BrokenPipeError:
+        return 1
+    except TiffinError as e:
+        failure = {"kind": type(e).__name__, "message": e.message, "remedy": e.remedy}
+        os.write(2, msgspec.json.encode(failure))
+        return 1
+    return 0
+
+
+def _path(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path else value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
