@@ -53,14 +53,15 @@ class TestStore:
         store.apply(snapshot(2, [summary("a")], at=1001.0))
         assert [p.at for p in store.traces["a"].points] == [1000.0, 1001.0]
 
-    def test_history_goes_before_what_was_seen(self) -> None:
+    def test_history_fills_what_was_not_seen(self) -> None:
         store = Store()
         store.apply(snapshot(0, [summary("a")]))
+        store.apply(snapshot(5, [summary("a")], cpu=0.7))
         past = History(
             id="a", at=[998.0, 999.0, 1000.0], fields={"cpu": [1, 2, 3], "cpu_some": [None, None, 0.1]}
         )
         store.seed([past, History(id="host", at=[998.0], fields={"cpu": [1.0]})])
-        assert [p.cpu for p in store.traces["a"].points] == [1, 2, 0.5]
+        assert [p.cpu for p in store.traces["a"].points] == [1, 2, 3, 0.7]
         assert "host" not in store.traces
 
     def test_a_limit_turned_by_anybody_leaves_a_tick(self) -> None:

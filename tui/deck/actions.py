@@ -12,11 +12,11 @@ from msgspec import UNSET
 from engine.errors import TiffinError
 from engine.model import IoLimit, Limits, LimitsApplied, LimitsChange
 from tui.deck.background import Background
-from tui.deck.engine_link import Link
+from tui.deck.engine_link import HISTORY_FIELDS, Link
 from tui.deck.messages import Notice
 from tui.deck.selection import Gauge
 from tui.deck.steps import turn
-from tui.deck.store import Store
+from tui.deck.store import MINUTE, Store
 from tui.presentation.quantities import exact_cores, size_limit
 
 Verb = Literal["start", "stop", "restart", "pause", "unpause", "kill", "remove"]
@@ -85,6 +85,15 @@ class Actions:
         }
         self._occupy(id, DOING[verb])
         self.attempt(works[verb], then=lambda: self._occupy(id, ""))
+
+    def catch_up(self) -> None:
+        """Fill in what happened while the screen was not there to see it."""
+
+        def work() -> None:
+            histories = self._link.client.history_all(MINUTE, HISTORY_FIELDS)
+            self._later(self._store.seed, histories)
+
+        self.attempt(work)
 
     # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────
 

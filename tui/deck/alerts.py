@@ -30,11 +30,8 @@ def alert(store: Store) -> Alert | None:
     """The most pressing: an engine that is gone, a container that just died, the one that waits most."""
     if store.gone:
         if store.stopped:
-            return Alert(
-                "the engine was stopped; containers run on and keep their output · press E to start it",
-                "warn",
-            )
-        return Alert(f"the engine is gone, containers run on; trying again · {store.gone}", "failed")
+            return Alert(f"{store.gone} · containers run on, their output is kept · press E to start it", "warn")
+        return Alert(f"{store.gone} · containers run on, their output is kept", "failed")
     if store.snapshot is None:
         return None
     died = [c for c in store.containers.values() if _died(c, store.now)]

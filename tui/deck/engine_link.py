@@ -13,8 +13,8 @@ from engine.errors import TiffinError
 from engine.instance import Instance
 from engine.model import History, Snapshot
 from tui.deck.messages import EngineBack, EngineGone, SnapshotReady
+from tui.deck.store import MINUTE
 
-MINUTE = 60.0
 BACKOFF = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds between tries
 HISTORY_FIELDS = ["cpu", "cpu_some"]
 
@@ -104,7 +104,8 @@ class EngineLink:
                     self._offer(snapshot)
                 reason, stopped = "the engine was stopped", True
             except TiffinError as error:
-                reason, stopped = str(error), not self._may_start
+                reason = "the engine went away and is being started again" if answered else str(error)
+                stopped = not self._may_start
             self._may_start = not stopped
             if answered or tries == 0:
                 self._post(EngineGone(reason, stopped))

@@ -41,8 +41,7 @@ class Trace:
             self.turned.popleft()
 
     def seed(self, history: History) -> None:
-        """Put what the engine remembers before what was seen here."""
-        begin = self.points[0].at if self.points else float("inf")
+        """Take what the engine remembers, and after it what was seen here since."""
         nothing: list[float | None] = [None] * len(history.at)
         columns = zip(
             history.at,
@@ -50,9 +49,9 @@ class Trace:
             history.fields.get("cpu_some", nothing),
             strict=True,
         )
-        self.points.extendleft(
-            [Point(at, cpu, stall) for at, cpu, stall in columns if at < begin - 0.01][::-1]
-        )
+        known = [Point(at, cpu, stall) for at, cpu, stall in columns]
+        end = known[-1].at if known else 0.0
+        self.points = deque([*known, *(point for point in self.points if point.at > end + 0.01)])
 
 
 class Store:

@@ -14,6 +14,7 @@ LEFT = " ▏▎▍▌▋▊▉█"
 RISING = "▁▂▃▄▅▆▇"  # never a full cell: it would melt into the bar above
 CACHE = "▒"
 TURNED = "┊"
+GAP = 2.5  # seconds between two samples from which there is a hole in the line
 NEAR = 0.95
 """From this share of its limit on, a gauge is amber."""
 
@@ -59,11 +60,16 @@ def history(
     slice = MINUTE / width
     newest = int(now / slice)
     sums: dict[int, tuple[float, float, int]] = {}
+    before, begin = 0.0, 0
     for point in points:
         place = int(point.at / slice) - newest + width - 1
-        if place >= 0 and point.cpu is not None:
-            cpu, stall, count = sums.get(place, (0.0, 0.0, 0))
-            sums[place] = (cpu + point.cpu, stall + (point.stall or 0.0), count + 1)
+        if point.at - before > GAP:
+            begin = place
+        if point.cpu is not None:  # a sample is of all the time since the one before it
+            for covered in range(max(0, min(begin, place)), place + 1):
+                cpu, stall, count = sums.get(covered, (0.0, 0.0, 0))
+                sums[covered] = (cpu + point.cpu, stall + (point.stall or 0.0), count + 1)
+        before, begin = point.at, place + 1
     ticks = {int(at / slice) - newest + width - 1 for at in turned}
     line: Line = []
     text, style = "", None

@@ -133,7 +133,7 @@ def _minute(view: PaneView, inner: int, palette: Palette) -> Line:
     stall, throttled = view.sample.cpu_some, view.sample.throttled
     right = Row()
     if throttled is not None and throttled >= 0.005:
-        right.add(f"thr {share(throttled):>3} ", palette.style("warn" if throttled >= STALLED else "muted"))
+        right.add(f"thr{share(throttled):>4} ", palette.style("warn" if throttled >= STALLED else "muted"))
     right.add("stall", palette.style("muted"))
     ink: Ink = "stalled" if stall is not None and stall >= STALLED else "text"
     right.add(f"{share(stall):>4}", palette.style(ink, bold=ink == "stalled"))

@@ -148,6 +148,7 @@ class ActingScreen(Screen[None]):
             self.notify(f"{container.name} does not run; s starts it", severity="warning")
             return
         in_terminal(self.app, self.deck.instance, [*verb, container.id, *command])
+        self._actions.catch_up()
 
     def action_revive(self) -> None:
         if not self.deck.refuses():
