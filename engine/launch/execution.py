@@ -29,16 +29,11 @@ class Execution(Monitor):
             if pidfd.start_time(plan["pid"]) != plan["pid_start"]:
                 raise ProcessLookupError
             syscalls.setns(self._target, syscalls.CLONE_NEWPID)
-            started = child.spawn(0, lambda channel: joiner.run(plan, self._target, channel))
+            started = child.spawn(0, plan["cgroups"], lambda channel: joiner.run(plan, self._target, channel))
         except (ProcessLookupError, MemoryError) as error:
             raise OSError(3, "the container does not run") from error
         os.close(self._target)
         return started
-
-    def start(self) -> None:
-        """Start the child, which needs nobody's word to go on."""
-        super().start()
-        self.release()
 
     def exited(self, code: int) -> None:
         """Record the end."""
