@@ -12,7 +12,7 @@ from aiohttp import web
 
 from engine.containers import Containers
 from engine.docker.config import from_docker
-from engine.model import LimitsChange, RestartPolicy
+from engine.model import Check, LimitsChange, RestartPolicy
 from engine.server.containers import select
 from engine.server.http import Route, answer, begin, body, json_body, number, stream
 from engine.server.status import status
@@ -69,7 +69,10 @@ class TiffinRoutes:
         """GET /tiffin/doctor: DoctorReport."""
         from engine.watch.doctor import doctor  # rarely asked for, and much to import
 
-        return answer(await asyncio.to_thread(doctor, self._containers.rooms.instance))
+        rooms = self._containers.rooms
+        extra = await rooms.networks.checks()
+        extra += [Check(name="image host", verdict="limited", found=gap) for gap in rooms.images.host_gaps()]
+        return answer(await asyncio.to_thread(doctor, rooms.instance, extra))
 
     async def snapshot(self, request: web.Request) -> web.Response:
         """GET /tiffin/snapshot: Snapshot."""
