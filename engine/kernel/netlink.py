@@ -88,6 +88,18 @@ class NetlinkSocket:
         if refused is not None:
             raise refused
 
+    def get(self, doing: str, type: int, body: bytes) -> bytes:
+        """Payload of the one object that is asked for."""
+        self.sequence += 1
+        header = HEADER.pack(HEADER.size + len(body), type, NLM_F_REQUEST, self.sequence, 0)
+        self.socket.send(header + body)
+        while True:
+            for kind, _, sequence, payload in self._receive():
+                if sequence == self.sequence:
+                    if kind == NLMSG_ERROR:
+                        raise KernelError(_phrase(doing, payload), -struct.unpack_from("=i", payload)[0])
+                    return bytes(payload)
+
     def dump(self, doing: str, type: int, body: bytes) -> list[bytes]:
         """Payloads of all objects of one type, asked again where the kernel says they changed meanwhile."""
         for _ in range(5):

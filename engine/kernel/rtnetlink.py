@@ -36,10 +36,11 @@ RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_GETSTATS = 94
 
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_QDISC, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 6, 10, 18
 IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 20, 26, 28, 31, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
-IFLA_BRPORT_MODE, IFLA_INET6_ADDR_GEN_MODE, VETH_INFO_PEER = 4, 8, 1
+IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, BR_STATE_FORWARDING = 1, 4, 3
+IFLA_INET6_ADDR_GEN_MODE, VETH_INFO_PEER = 8, 1
 IN6_ADDR_GEN_MODE_NONE = 1
 IFLA_STATS_LINK_64 = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
@@ -117,6 +118,20 @@ class RouteSocket(NetlinkSocket):
             if master in (0, link.master):  # a bridge that is gone by now would not filter
                 found.append(link)
         return found
+
+    def forwards(self, port: int, bridge: int) -> bool:
+        """Whether packets pass between a port and its bridge: both are activated a moment after they are up.
+
+        Until then it drops what it should send, and a TCP connection begun meanwhile takes a second.
+        """
+        fields = attributes(self._link(port), _LINK.size)
+        slave = attributes(attributes(fields.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
+        if slave.get(IFLA_BRPORT_STATE) != bytes([BR_STATE_FORWARDING]):
+            return False
+        return text(attributes(self._link(bridge), _LINK.size).get(IFLA_QDISC)) != "noop"
+
+    def _link(self, index: int) -> bytes:
+        return self.get("looking at an interface", RTM_GETLINK, _LINK.pack(0, 0, index, 0, 0))
 
     def addresses(self) -> list[tuple[int, IPv4Interface]]:
         """The IPv4 addresses of all interfaces, each with its interface's index."""

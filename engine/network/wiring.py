@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.network.leases import Lease, mac_of
 SYSCTL = Path("/proc/sys/net")
 PEER = "eth0"
 LARGEST_MTU = 1500
+SETTLE = 0.5  # seconds at most until a new interface passes packets
 
 
 class Wiring:
@@ -58,12 +60,20 @@ class Wiring:
                 rtnetlink.link_up(eth0),
                 rtnetlink.add_default_route(IPv4Address(lease.gateway)),
             )
+            port = self._route.index(lease.veth)
+            self._settle(port, bridge)
         except KernelError:
             self.delete(lease.veth)
             raise
         finally:
             within.close()
-        return self._route.index(lease.veth)
+        return port
+
+    def _settle(self, port: int, bridge: int) -> None:
+        """Wait until packets pass, usually for less than a millisecond."""
+        deadline = time.monotonic() + SETTLE
+        while not self._route.forwards(port, bridge) and time.monotonic() < deadline:
+            time.sleep(0.0001)
 
     def _enter(self, namespace: int) -> RouteSocket:
         """A socket in the namespace, whose interfaces to come will have no IPv6 (lo keeps ::1)."""

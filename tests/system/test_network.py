@@ -191,6 +191,15 @@ async def test_two_containers_listen_on_the_same_port(
     assert ask((lease_b.address, 80), via=a) == b"b " + lease_a.address.encode()
 
 
+async def test_the_first_packet_gets_through(networks: Networks, spaces: Callable[[], Namespace]) -> None:
+    for _ in range(
+        30
+    ):  # a port that does not forward yet drops it, and TCP's second one follows after a second
+        space = spaces()
+        space.serve(80, b"here")
+        assert ask(((await connect(networks, space)).address, 80)).startswith(b"here")
+
+
 async def test_attach_is_quick(networks: Networks, spaces: Callable[[], Namespace]) -> None:
     await connect(networks, spaces())  # makes the bridge and the table
     took = []
