@@ -46,7 +46,7 @@ async def adopt(rooms: Rooms, follower: Follower, container: Container) -> None:
         if container.told.status in ("created", "exited", "dead"):
             await follower.finish(container)
         else:
-            follower.follow_orphan(container)
+            await follower.follow_orphan(container)
         return
     if monitor.record.status == "created" and not monitor.record.restart_count:
         await monitor.command("abort")  # the last engine died between making it and letting it go

@@ -63,6 +63,11 @@ class Container:
         """Whether its program runs, is paused, or is about to be started again."""
         return self.monitor is not None or self.told.status == "running"
 
+    @property
+    def wants_restart(self) -> bool:
+        """Whether it is to be started whenever it is found stopped."""
+        return self.record.wanted and self.record.config.restart.name in ("always", "unless-stopped")
+
     def change(self, **changes: object) -> None:
         """Change the record and save it."""
         self.record = self.record.but(**changes)

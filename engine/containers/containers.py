@@ -8,7 +8,7 @@ import logging
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import TypeAlias
 
 import msgspec
@@ -26,7 +26,7 @@ from engine.containers.record import Record, new_id, new_name
 from engine.containers.registry import Registry
 from engine.containers.rooms import Rooms
 from engine.containers.starting import launch
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, NotFound, TiffinError
 from engine.instance import Instance
 from engine.launch import Attachment
 from engine.launch.signals import signal_number
@@ -66,7 +66,7 @@ class Containers:
         self.registry = Registry()
         self.execs = Execs(rooms)
         self._follower = Follower(rooms, self._ended)
-        self._removals: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # ── the engine's own life ───────────────────────────────────────────────────────────────────────────────
 
@@ -85,15 +85,7 @@ class Containers:
             {c.id for c in self.registry}, {c.id for c in self.registry if c.alive}
         )
         for container in self.registry:
-            if (
-                not container.alive
-                and container.record.wanted
-                and container.record.config.restart.name
-                in (
-                    "always",
-                    "unless-stopped",
-                )
-            ):
+            if not container.alive and container.wants_restart:
                 await self._start_again(container)
         return self
 
@@ -103,12 +95,6 @@ class Containers:
             if container.follower:
                 container.follower.cancel()
         await self.rooms.close()
-
-    async def _start_again(self, container: Container) -> None:
-        try:
-            await self.start(container.id)
-        except Exception as error:  # noqa: BLE001  # one that cannot start must not keep the engine from starting
-            log.warning("starting %s again: %s", container.name, error)
 
     # ── making and removing ─────────────────────────────────────────────────────────────────────────────────
 
@@ -291,20 +277,30 @@ class Containers:
             container.cgroup.thaw()
             container.paused = False
 
-    async def _ended(self, container: Container) -> None:
-        """What is owed to a container whose program has ended for good."""
-        if (
-            container.record.config.auto_remove
-            and not container.removing
-            and container.told.status != "created"
-        ):
-            removal = asyncio.create_task(self._remove_ended(container))
-            self._removals.add(removal)
-            removal.add_done_callback(self._removals.discard)
+    async def _ended(self, container: Container, orphan: bool) -> None:
+        """What is owed to a container that has ended; an `orphan` had no monitor to start it again."""
+        if container.removing or container.told.status == "created":
+            return
+        if container.record.config.auto_remove:
+            self._later(self._remove_ended(container))
+        elif orphan and container.wants_restart:
+            self._later(self._start_again(container))
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        """Do what needs the lock that the caller's caller may hold."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _remove_ended(self, container: Container) -> None:
         with contextlib.suppress(NotFound):  # the user was faster
             await self.remove(container.id)
+
+    async def _start_again(self, container: Container) -> None:
+        try:
+            await self.start(container.id)
+        except TiffinError as error:
+            log.warning("starting %s again: %s", container.name, error)
 
     # ── looking and touching ────────────────────────────────────────────────────────────────────────────────
 

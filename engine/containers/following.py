@@ -20,13 +20,11 @@ from engine.watch import Target
 
 log = logging.getLogger(__name__)
 
-ORPHANED = "its monitor was killed: its output since then is lost"
-
 
 class Follower:
     """Follows every living container's monitor, one task each."""
 
-    def __init__(self, rooms: Rooms, ended: Callable[[Container], Awaitable[None]]) -> None:
+    def __init__(self, rooms: Rooms, ended: Callable[[Container, bool], Awaitable[None]]) -> None:
         self.rooms = rooms
         self._ended = ended  # called after a container's program has ended for good
 
@@ -36,16 +34,23 @@ class Follower:
         self.observe(container, told(monitor.record))
         container.follower = asyncio.create_task(self._guard(container, self._follow(container, monitor)))
 
-    def follow_orphan(self, container: Container) -> None:
-        """Keep up with a container that has no monitor any more."""
-        container.follower = asyncio.create_task(self._guard(container, self._orphaned(container)))
+    async def follow_orphan(self, container: Container) -> None:
+        """Keep up with a container whose monitor was killed; returns at once where its program lives on."""
+        record = recorded(container.folder)
+        process = _open(record)
+        if process is None:
+            await self._orphan_ended(container, record, None)
+        else:
+            container.follower = asyncio.create_task(
+                self._guard(container, self._orphaned(container, record, process))
+            )
 
     async def _follow(self, container: Container, monitor: Monitor) -> None:
         async for record in monitor.changes():
             self.observe(container, told(record))
         container.monitor = None
         if container.alive:
-            await self._orphaned(container)
+            await self.follow_orphan(container)
         else:
             await self.finish(container)
 
@@ -79,7 +84,7 @@ class Follower:
         attributes = {"image": container.record.image, **attributes}
         self.rooms.events.emit("container", action, container.id, container.name, attributes)
 
-    async def finish(self, container: Container) -> None:
+    async def finish(self, container: Container, orphan: bool = False) -> None:
         """Give back what only a running container needs, then let the others know."""
         container.paused = False
         self.rooms.watch.remove(container.id)
@@ -87,24 +92,21 @@ class Follower:
         container.cgroup.remove()
         container.tell_exited()
         self.rooms.watch.poke()
-        await self._ended(container)
+        await self._ended(container, orphan)
 
-    async def _orphaned(self, container: Container) -> None:
-        """Its monitor was killed: go on with what is left of the program, and record what its end tells."""
-        record = recorded(container.folder)
-        code, error = None, "its monitor was killed, so how the program ended is not known"
-        process = _open(record)
-        if process is not None:
-            try:
-                self.observe(
-                    container, told(msgspec.structs.replace(record, status="running", error=ORPHANED))
-                )
-                await _ended(process)
-                code = pidfd.exit_code(process)
-            finally:
-                os.close(process)
-            if code is not None:
-                error = "its monitor was killed, so its last output is lost"
+    async def _orphaned(self, container: Container, record: MonitorRecord, process: int) -> None:
+        """Go on with a program that has lost its monitor, until it ends."""
+        try:
+            error = "its monitor was killed: its output since then is lost"
+            self.observe(container, told(msgspec.structs.replace(record, status="running", error=error)))
+            await _ended(process)
+            code = pidfd.exit_code(process)
+        finally:
+            os.close(process)
+        await self._orphan_ended(container, record, code)
+
+    async def _orphan_ended(self, container: Container, record: MonitorRecord, code: int | None) -> None:
+        """Record what the monitor no longer can."""
         record = msgspec.structs.replace(
             record,
             status="dead" if code is None else "exited",
@@ -112,11 +114,12 @@ class Follower:
             pid_start=0,
             finished_at=time.time(),
             exit_code=code,
-            error=error,
+            error="its monitor was killed, so its last output"
+            + (" and how it ended are not known" if code is None else " is lost"),
         )
         files.replace(container.folder / "state.json", msgspec.json.encode(record), sync=True)
         self.observe(container, told(record))
-        await self.finish(container)
+        await self.finish(container, orphan=True)
 
 
 def _open(record: MonitorRecord) -> int | None:
