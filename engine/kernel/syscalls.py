@@ -21,6 +21,7 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+CLONE_INTO_CGROUP = 0x200000000
 
 CLOSE_RANGE_CLOEXEC = 0x04
 
@@ -45,11 +46,11 @@ AT_RECURSIVE = 0x8000
 
 # Numbers below 424 differ between architectures; from there on all share one.
 _NUMBERS = {
-    "x86_64": {"clone": 56, "capset": 126, "pivot_root": 155, "keyctl": 250, "setns": 308, "seccomp": 317},
-    "aarch64": {"clone": 220, "capset": 91, "pivot_root": 41, "keyctl": 219, "setns": 268, "seccomp": 277},
+    "x86_64": {"capset": 126, "pivot_root": 155, "keyctl": 250, "setns": 308, "seccomp": 317},
+    "aarch64": {"capset": 91, "pivot_root": 41, "keyctl": 219, "setns": 268, "seccomp": 277},
 }
 _OLD = _NUMBERS.get(os.uname().machine, {})
-_CLOSE_RANGE = 436
+_CLONE3, _CLOSE_RANGE = 435, 436
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -80,14 +81,18 @@ def _old(name: str) -> int:
     return _OLD[name]
 
 
-def clone(flags: int) -> tuple[int, int]:
-    """Fork into new namespaces: (pid, pidfd) in the parent, (0, -1) in the child; clone(2) with CLONE_PIDFD.
+def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
+    """Fork into new namespaces: (pid, pidfd) in the parent, (0, -1) in the child; clone3(2) with CLONE_PIDFD.
 
-    Only for a process that has a single thread: the child runs none of Python's after-fork handlers.
+    `cgroup` is the descriptor of a cgroup v2 folder that the child is born in, or -1. Only for a process that
+    has a single thread: the child runs none of Python's after-fork handlers.
     """
     pidfd = ctypes.c_int(-1)
-    flags |= CLONE_PIDFD | _SIGCHLD
-    pid: int = _locked_syscall(_old("clone"), flags, None, ctypes.byref(pidfd), 0, 0, 0)
+    flags |= CLONE_PIDFD
+    if cgroup >= 0:
+        flags |= CLONE_INTO_CGROUP
+    args = struct.pack("11Q", flags, ctypes.addressof(pidfd), 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, max(cgroup, 0))
+    pid: int = _locked_syscall(_CLONE3, args, len(args), 0, 0, 0, 0)
     if pid < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

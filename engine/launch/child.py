@@ -23,22 +23,8 @@ IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.
 """What launcher and monitor ignore, and a program must not."""
 
 CHANNEL = 3  # the child's descriptor of its channel to the monitor
-JOINED, READY, GO, TERMINAL = b"j", b"r", b"g", b"t"
+READY, GO, TERMINAL = b"r", b"g", b"t"
 NOT_EXECUTABLE, NOT_FOUND, SETUP_FAILED = 126, 127, 125  # exit codes, as a shell's and Docker's
-
-
-_host_network = -1
-
-
-def keep_host_network() -> None:
-    """Remember the network namespace that this process is in, before it makes others."""
-    global _host_network
-    _host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def enter_host_network() -> None:
-    """Go back to the remembered network namespace."""
-    syscalls.setns(_host_network, syscalls.CLONE_NEWNET)
 
 
 class Failed(Exception):
@@ -58,18 +44,6 @@ class Channel:
 
     def __init__(self) -> None:
         self.doing = "preparing the container"
-
-    def listen(self) -> str:
-        """Wait for the monitor's first word, which is for `body` to understand."""
-        word = os.read(CHANNEL, 1 << 16)
-        if not word:
-            os._exit(0)
-        return os.fsdecode(word)
-
-    def joined(self) -> None:
-        """Wait until the monitor has moved this process into its cgroups, which it does while this one mounts."""
-        if os.read(CHANNEL, 1) != JOINED:
-            os._exit(SETUP_FAILED)  # the monitor was killed
 
     def ready(self) -> None:
         """Say that all is done but exec, and wait for the word to do that."""
@@ -105,28 +79,26 @@ class Child:
         self.line = line
         self.pipes = pipes
 
-    def discard(self) -> None:
-        """End a child that still waits for its first word."""
-        self.line.close()
-        for fd in (self.pidfd, *self.pipes):
-            os.close(fd)
-        os.waitpid(self.pid, 0)
 
-
-def spawn(flags: int, body: Callable[[Channel], None]) -> Child:
-    """Clone a child into the new namespaces `flags`; it does `body`, which ends in exec."""
+def spawn(flags: int, cgroups: list[str], body: Callable[[Channel], None]) -> Child:
+    """Clone a child into cgroups and the new namespaces `flags`; it does `body`, which ends in exec."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
     own_ends = [pipes[0][0], pipes[1][1], pipes[2][1]]
     far_ends = [pipes[0][1], pipes[1][0], pipes[2][0]]
+    unified = next((folder for folder in cgroups if is_unified(folder)), None)
+    cgroup = os.open(unified, os.O_PATH | os.O_CLOEXEC) if unified else -1
     try:
-        pid, pidfd = syscalls.clone(flags)
+        pid, pidfd = syscalls.clone(flags, cgroup)
     except OSError:
         ours.close()
         theirs.close()
         for fd in (*own_ends, *far_ends):
             os.close(fd)
         raise
+    finally:
+        if cgroup >= 0:
+            os.close(cgroup)
     if pid == 0:
         _run(body, own_ends, far_ends, ours, theirs)
     theirs.close()
@@ -160,11 +132,18 @@ def _run(
     os._exit(SETUP_FAILED)
 
 
-def join_cgroups(folders: list[str], pid: str) -> None:
-    """Move a process into cgroups, "0" meaning this one."""
+def join_cgroups(folders: list[str]) -> None:
+    """Move this process, which has one thread, into cgroups."""
     for folder in folders:
-        fd = os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        # v1 takes a single thread without a lock that, once idle, costs an RCU grace period of 10 ms.
+        name = "cgroup.procs" if is_unified(folder) else "tasks"
+        fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(fd, pid.encode())
+            os.write(fd, b"0")
         finally:
             os.close(fd)
+
+
+def is_unified(folder: str) -> bool:
+    """Whether a cgroup's folder is of the v2 hierarchy."""
+    return not os.path.exists(f"{folder}/tasks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -25,7 +26,7 @@ SIGKILL = 9
 class Container(Monitor):
     """Monitors the container whose bundle and launch.json are in `folder`."""
 
-    def __init__(self, folder: str, boot_id: str, first: socket.socket, spare: child.Child) -> None:
+    def __init__(self, folder: str, boot_id: str, first: socket.socket) -> None:
         with open(f"{folder}/launch.json", "rb") as file:
             plan = json.load(file)
         with open(f"{folder}/config.json", "rb") as file:
@@ -33,7 +34,7 @@ class Container(Monitor):
         super().__init__(plan, boot_id, first)
         self.own_network = any(n["type"] == "network" for n in config["linux"]["namespaces"])
         self._folder = folder
-        self._spare: child.Child | None = spare
+        self._config = config
         self._log: LogWriter | None = None
         self._oom_kills = 0
         self._stopping = False
@@ -49,10 +50,10 @@ class Container(Monitor):
             self.release()
 
     def spawn(self) -> child.Child:
-        """Send the spare init on its way, or at a restart a new one."""
-        started, self._spare = self._spare or init.spawn(), None
-        started.line.send(os.fsencode(self._folder))
-        return started
+        """Clone init, in the v2 cgroup from the first; it joins v1 ones itself."""
+        plan, config = self.plan, self._config
+        body = functools.partial(init.run, self._folder, plan, config)
+        return child.spawn(init.namespaces(config), plan["cgroups"], body)
 
     def output(self, stream: bytes, data: bytes) -> None:
         """Log output and pass it on."""

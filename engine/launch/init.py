@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 
@@ -23,35 +22,35 @@ OWN_SYSCTLS = {  # by the namespace that keeps them the container's own; all oth
 
 
 NAMESPACES = {
+    "pid": syscalls.CLONE_NEWPID,
     "mount": syscalls.CLONE_NEWNS,
     "uts": syscalls.CLONE_NEWUTS,
     "ipc": syscalls.CLONE_NEWIPC,
 }
 
 
-def spawn() -> child.Child:
-    """Clone an init in a PID namespace of its own; it waits to be sent the folder of its container."""
-    return child.spawn(syscalls.CLONE_NEWPID, run)
+def namespaces(config: dict[str, Any]) -> int:
+    """The flags of the namespaces that init is cloned into.
+
+    Not among them: the network namespace, which is the monitor's own already, and the cgroup namespace, which has
+    to wait until init is in all its cgroups.
+    """
+    return sum(NAMESPACES.get(entry["type"], 0) for entry in config["linux"]["namespaces"])
 
 
-def run(channel: Channel) -> NoReturn:
+def run(folder: str, plan: dict[str, Any], config: dict[str, Any], channel: Channel) -> NoReturn:
     """Build what config.json (OCI runtime-spec) and launch.json in the folder say, then exec.
 
     Everything that is written under /proc is written through the host's, before the container's own /proc and
     what it may have mounted there come into reach.
     """
-    folder = channel.listen()
-    with open(f"{folder}/config.json", "rb") as file:
-        config = json.load(file)
-    with open(f"{folder}/launch.json", "rb") as file:
-        plan = json.load(file)
-    namespaces = {n["type"]: n.get("path", "") for n in config["linux"]["namespaces"]}
-    channel.doing = "making the container's namespaces"
-    _check(namespaces)
-    syscalls.unshare(sum(NAMESPACES.get(kind, 0) for kind in namespaces))
-    if "network" not in namespaces:
-        child.enter_host_network()
-    _identity(config, namespaces, channel)
+    kinds = {n["type"]: n.get("path", "") for n in config["linux"]["namespaces"]}
+    _check(kinds)
+    channel.doing = "joining the container's cgroups"
+    child.join_cgroups([folder for folder in plan["cgroups"] if not child.is_unified(folder)])
+    if "cgroup" in kinds:
+        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
+    _identity(config, kinds, channel)
     program = _read(plan["seccomp"], channel)
     root = Root(channel, config, plan, f"{folder}/rootfs")
     root.build()
@@ -59,10 +58,6 @@ def run(channel: Channel) -> NoReturn:
     root.enter()
     _streams(plan, config["process"]["user"], slave, root.fd)
     syscalls.close_range(child.CHANNEL + 1)
-    channel.doing = "joining the container's cgroups"
-    channel.joined()
-    if "cgroup" in namespaces:
-        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
     process.become(config["process"], program, plan["init"], channel)
 
 

@@ -29,6 +29,8 @@ def run(plan: dict[str, Any], target: int, channel: Channel) -> NoReturn:
     if plan["seccomp"]:
         with open(plan["seccomp"], "rb") as file:
             program = file.read()
+    channel.doing = "joining the container's cgroups"
+    child.join_cgroups([folder for folder in plan["cgroups"] if not child.is_unified(folder)])
     adjustment = options.get("oomScoreAdj")
     if adjustment is not None:
         channel.doing = f"setting oom_score_adj to {adjustment}"
@@ -48,7 +50,6 @@ def run(plan: dict[str, Any], target: int, channel: Channel) -> NoReturn:
         for number in range(0 if plan["stdin"] else 1, 3):
             os.fchown(number, options["user"]["uid"], options["user"]["gid"])
     syscalls.close_range(child.CHANNEL + 1)
-    channel.joined()
     process.become(options, program, False, channel)
 
 

@@ -5,16 +5,16 @@ what its forks share is small, and it has one thread for life, so that forking i
 socket is a request with the descriptor of the socket that becomes the monitor's first client. It ends when
 the engine's end of the socket closes.
 
-Forking twice and making a network namespace take a millisecond, a third of a whole launch. So one spare monitor is always ready,
-already in a network namespace of its own, and takes the next request from the socket itself.
+Forking twice and making a network namespace take a third of a launch. So one spare monitor always waits, in a
+network namespace of its own, and takes the next request from the socket itself.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
-import fcntl
 import select
 import signal
 import socket
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from engine.kernel import pidfd, syscalls
-from engine.launch import child, init
+from engine.launch import child
 from engine.launch.container import Container
 from engine.launch.execution import Execution
+from engine.launch.monitor import Monitor
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
@@ -40,10 +41,9 @@ REQUEST = 1 << 16  # bytes; an exec's plan comes in a file instead, as it may be
 
 def serve(line: socket.socket) -> None:
     """Keep one spare monitor waiting for a request, until there will be no more requests."""
-    child.keep_host_network()
     boot_id = pidfd.boot_id()
-    hangup = select.poll()
-    hangup.register(line.fileno(), 0)
+    events = select.poll()
+    events.register(line.fileno(), 0)  # only its end: requests are for the spare
     while True:
         taken, takes = os.pipe()
         middle = os.fork()
@@ -57,13 +57,12 @@ def serve(line: socket.socket) -> None:
             os._exit(0)
         os.close(takes)
         os.waitpid(middle, 0)
-        hangup.register(taken, select.POLLIN)
-        ready = dict(hangup.poll())
-        if line.fileno() in ready:
+        events.register(taken, select.POLLIN)
+        if line.fileno() in dict(events.poll()):
             return
         if not os.read(taken, 1):  # the spare was killed; whoever does that might go on doing it
             time.sleep(0.1)
-        hangup.unregister(taken)
+        events.unregister(taken)
         os.close(taken)
 
 
@@ -71,38 +70,46 @@ def be_spare(line: socket.socket, takes: int, boot_id: str) -> NoReturn:
     """Prepare what most containers need, wait for a request, and be the monitor that it asks for."""
     status = 1
     try:
-        syscalls.unshare(syscalls.CLONE_NEWNET)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-        spare = init.spawn()
+        host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        failure = enter_new_network()
         packet, fds, _flags, _address = socket.recv_fds(line, REQUEST, 2)
         if not packet:
-            os._exit(0)  # which ends the spare init, too
+            os._exit(0)
         line.close()
-        first = socket.socket(fileno=fds[0])
-        request = json.loads(packet)
-
-        def taken() -> None:
-            os.write(takes, b"t")
-            os.close(takes)
-
-        monitor: Container | Execution
-        if request["op"] == "launch":
-            monitor = Container(request["folder"], boot_id, first, spare)
-        else:
-            with open(f"/proc/self/fd/{fds[1]}", "rb") as file:
-                plan = json.load(file)
-            os.close(fds[1])
-            spare.discard()
-            monitor = Execution(plan, boot_id, first)
+        monitor = make(json.loads(packet), fds, boot_id)
         if not monitor.own_network:
-            child.enter_host_network()
-        monitor.run(taken)
+            syscalls.setns(host_network, syscalls.CLONE_NEWNET)
+        elif failure:
+            raise failure
+        os.close(host_network)
+        monitor.run(takes)
         status = 0
     except BaseException:  # noqa: BLE001 - it goes to the engine's log; the launcher's loop must not go on here
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
+
+
+def enter_new_network() -> OSError | None:
+    """Move into a network namespace with loopback up; what the kernel answered where it refuses."""
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    except OSError as error:
+        return error
+    return None
+
+
+def make(request: dict[str, str], fds: list[int], boot_id: str) -> Monitor:
+    """The monitor for a request; the first descriptor is its first client, the second an exec's plan."""
+    first = socket.socket(fileno=fds[0])
+    if request["op"] == "launch":
+        return Container(request["folder"], boot_id, first)
+    with open(f"/proc/self/fd/{fds[1]}", "rb") as file:
+        plan = json.load(file)
+    os.close(fds[1])
+    return Execution(plan, boot_id, first)
 
 
 def main() -> None:

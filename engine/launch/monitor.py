@@ -83,8 +83,8 @@ class Monitor:
 
     # The life of one start.
 
-    def run(self, taken: Callable[[], None]) -> None:
-        """Start the program and serve until all is over; `taken` lets the launcher make the next spare."""
+    def run(self, takes: int) -> None:
+        """Start the program and serve until all is over; a byte to `takes` has the launcher make the next spare."""
         for number in child.IGNORED:
             signal.signal(number, signal.SIG_IGN)  # only the end of its program ends a monitor
         syscalls.set_name("tiffin-monitor")
@@ -92,13 +92,13 @@ class Monitor:
         try:
             self.server.listen(self.plan["socket"])
             self.start()
-            taken()
             self.changed()
-            child.join_cgroups(self.plan["monitor_cgroups"], "0")
         except OSError as error:
             if self.pidfd >= 0:
                 self.kill(signal.SIGKILL)
             self.end(error=f"starting the monitor: {error}", exit_code=child.SETUP_FAILED)
+        os.write(takes, b"t")
+        os.close(takes)
         while not self.ended:
             self.loop.turn()
         self._farewell()
@@ -116,8 +116,6 @@ class Monitor:
         self.loop.watch(self.pidfd, IN, self._program_ended)
         self.record.fields.update(pid=self.pid, pid_start=pidfd.start_time(self.pid), error="")
         self.tell_all()  # first of all, so that the network is made ready while init works
-        child.join_cgroups(plan["cgroups"], str(self.pid))
-        self.channel.send(child.JOINED)
 
     def release(self) -> None:
         """Let init exec, now or as soon as it is ready."""
@@ -175,6 +173,7 @@ class Monitor:
         self.channel = None
         if self.ready and self.released and not self.error:
             self.changed(status="running", started_at=time.time())
+            child.join_cgroups(self.plan["monitor_cgroups"])  # now that nobody waits for us
         elif not self.error:
             self.error = ("init was killed before it could start the program", child.SETUP_FAILED)
 
