@@ -68,7 +68,7 @@ class Images:
 
         Raises NotFound; BadRequest where several ids begin so.
         """
-        if ref in (host.ID, host.NAME):
+        if _normal(ref) == host.NAME:
             return self._host.summary()
         return self._summary(self._find(ref))
 
@@ -193,7 +193,7 @@ class Images:
         `force` only its names go then, and the image stays until it is removed by its id. By id, an image
         with several names goes only with `force`. Raises NotFound, Conflict, BadRequest.
         """
-        if ref in (host.ID, host.NAME):
+        if _normal(ref) == host.NAME:
             raise Conflict(
                 "the image host is this machine itself and cannot be removed", "choose another image"
             )

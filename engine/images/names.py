@@ -38,6 +38,8 @@ def normal(name: str) -> str:
             f"{tag!r} in {name!r} is no tag",
             "use at most 128 letters, digits and . _ -, not beginning with . or -",
         )
+    for registry in ("docker.io/library/", "docker.io/"):
+        path = path.removeprefix(registry)  # where a name leads that names no registry
     return f"{path}:{tag}"
 
 

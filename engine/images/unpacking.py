@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -240,7 +241,9 @@ class _Layer:
         os.mkdir(self._name, 0o755, dir_fd=folder)
         self.fd = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         os.fchmod(self.fd, 0o755)
-        # Whatever an archive finds to lead a path astray, there is nothing but the layer to be led to.
+        # Whatever an archive finds to lead a path astray, there is nothing but the layer to be led to. No
+        # module may be imported from now on: it would be the archive's.
+        sys.meta_path.clear()
         os.fchdir(self.fd)
         os.chroot(".")
 
