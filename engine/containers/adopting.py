@@ -46,6 +46,7 @@ async def adopt(rooms: Rooms, follower: Follower, container: Container) -> None:
         if container.told.status in ("created", "exited", "dead"):
             await follower.finish(container)
         else:
+            follower.sample(container)
             await follower.follow_orphan(container)
         return
     if monitor.record.status == "created" and not monitor.record.restart_count:
@@ -55,6 +56,7 @@ async def adopt(rooms: Rooms, follower: Follower, container: Container) -> None:
         return
     container.told = told(monitor.record)
     container.paused = container.cgroup.frozen()
+    follower.sample(container)
     follower.follow(container, monitor)
 
 

@@ -69,11 +69,15 @@ class Follower:
             self._tell_end(container, now)
         if started:
             self._tell(container, "start")
-            interface = container.lease.veth if container.lease else ""
-            self.rooms.watch.add(Target(id=container.id, cgroup=container.cgroup, interface=interface))
+            self.sample(container)
         if ended and now.finished_at > now.started_at:
             self._tell_end(container, now)
         self.rooms.watch.poke()
+
+    def sample(self, container: Container) -> None:
+        """Measure it from the next tick on."""
+        interface = container.lease.veth if container.lease else ""
+        self.rooms.watch.add(Target(id=container.id, cgroup=container.cgroup, interface=interface))
 
     def _tell_end(self, container: Container, now: ContainerState) -> None:
         if now.oom_killed:
