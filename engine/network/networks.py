@@ -196,7 +196,7 @@ class Networks:
             raise Conflict(f"the network {network.name} is used by {names}", "remove these containers first")
         del self._networks[network.name]
         self._save()
-        await self._blocking(self._wired.delete, network.bridge)
+        await self._blocking(self._wired.delete_bridge, network.bridge)
 
     # ── containers ──────────────────────────────────────────────────────────────────────────────────────────
 

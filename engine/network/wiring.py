@@ -173,6 +173,12 @@ class Wiring:
             with _ignored(errno.ENODEV):
                 self._route.apply(rtnetlink.delete_link(name))
 
+    def delete_bridge(self, name: str) -> None:
+        """Remove one of our bridges, first its ports: their namespaces may still be being taken down."""
+        for bridge in self.bridges():
+            if bridge.name == name:
+                self.delete(*(port.name for port in self._route.links(bridge.index)), name)
+
     def forget_udp(self, ports: set[int]) -> None:
         """Have UDP exchanges with these host ports meet today's rules, where the kernel can list them."""
         with contextlib.suppress(KernelError, OSError):
