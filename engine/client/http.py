@@ -171,7 +171,7 @@ def request(
     """
     connection = connect(path)
     try:
-        head = [f"{method} {target}{_encode(query)} HTTP/1.1", "Host: tiffin"]
+        head = [f"{method} {target}{_encode(query)} HTTP/1.1", "Host: tiffin", "User-Agent: tiffin"]
         head.append("Connection: Upgrade\r\nUpgrade: tcp" if upgrade else "Connection: close")
         if isinstance(body, bytes):
             head += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]

@@ -80,7 +80,11 @@ class Execs:
         self.rooms.events.emit(
             "container", "exec_start", exec.container.id, exec.container.name, {"execID": exec.id}
         )
-        await exec.monitor.go()
+        try:
+            await exec.monitor.go()
+        except BaseException:
+            attachment.close()
+            raise
         return attachment
 
     async def _follow(self, exec: Exec, monitor: Monitor) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.docker import images as image_shapes
 from engine.docker.containers import has_label
 from engine.docker.volumes import volume
-from engine.errors import BadRequest
+from engine.errors import BadRequest, TiffinError
 from engine.instance import Instance
 from engine.model import JSON, ContainerSummary, Event, ImageSummary, VolumeSummary
 
@@ -162,3 +162,10 @@ def check_filters(filters: dict[str, list[str]], known: tuple[str, ...]) -> dict
 def _arch() -> str:
     machine = os.uname().machine
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def failure(error: TiffinError) -> str:
+    """An error as Docker's clients are told it; they take 126 and 127 from words (runStartContainerErr)."""
+    told = str(error)
+    words = {127: "no such file or directory", 126: "permission denied"}.get(error.exit_code, "")
+    return told if words in told else f"{told} ({words})"

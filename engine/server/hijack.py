@@ -90,7 +90,11 @@ class Hijack:
                 if task is not None:
                     task.cancel()
             await asyncio.gather(*tasks, *([feeding] if feeding else []), return_exceptions=True)
-            self._writer.close()
+        return self.close()
+
+    def close(self) -> web.StreamResponse:
+        """End the connection once what was sent is through; what the route has to return."""
+        self._writer.close()
         return Hijacked()
 
     async def _output(self, attached: Attached) -> None:

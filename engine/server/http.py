@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from engine.docker import times
-from engine.docker.system import check_filters
+from engine.docker.system import check_filters, failure
 from engine.errors import BadRequest, NotFound, TiffinError
 from engine.model import JSON, Problem
 
@@ -121,10 +121,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except TiffinError as error:
-        return problem(error)
+        return problem(error, request)
     except web.HTTPException as error:
         if error.status == 404:
-            return problem(NotFound(f"there is no {request.method} {request.path} in this API"))
+            return problem(NotFound(f"there is no {request.method} {request.path} in this API"), request)
         return answer(Problem(message=error.reason, kind="BadRequest"), error.status)
     except ConnectionError:
         raise  # the client is gone: aiohttp's own business
@@ -140,12 +140,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         )
 
 
-def problem(error: TiffinError) -> web.Response:
-    """The answer that describes an error."""
-    told = Problem(
-        message=error.message, remedy=error.remedy, kind=type(error).__name__, exit_code=error.exit_code
-    )
+def problem(error: TiffinError, request: web.Request) -> web.Response:
+    """The answer that describes an error; Docker's clients read nothing but its message."""
+    message = error.message if is_tiffin(request) else failure(error)
+    told = Problem(message=message, remedy=error.remedy, kind=type(error).__name__, exit_code=error.exit_code)
     return answer(told, error.status)
+
+
+def is_tiffin(request: web.Request) -> bool:
+    """Whether a client of our own asks, which knows more than Docker's do."""
+    return request.headers.get("User-Agent") == "tiffin"
 
 
 def carried_through(handler: Handler) -> Handler:

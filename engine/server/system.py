@@ -86,7 +86,7 @@ class SystemRoutes:
         since, until = moment(request, "since"), moment(request, "until")
         events = self._containers.rooms.events
         with events.listen() as listener:
-            for event in events.since(since, until or math.inf) if since else []:
+            for event in events.since(since, until or math.inf) if request.query.get("since") else []:
                 if shapes.event_matches(event, wanted):
                     yield event
             if until:

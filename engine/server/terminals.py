@@ -9,9 +9,11 @@ from aiohttp import web
 from engine import logs
 from engine.containers import Containers
 from engine.docker.config import exec_from_docker
+from engine.docker.system import failure
+from engine.errors import LaunchError
 from engine.model import JSON
 from engine.server.hijack import Hijack
-from engine.server.http import Route, answer, flag, json_body, number
+from engine.server.http import Route, answer, flag, is_tiffin, json_body, number
 
 
 class TerminalRoutes:
@@ -67,7 +69,15 @@ class TerminalRoutes:
         """POST /exec/{id}/start."""
         id, asked = request.match_info["id"], await json_body(request)
         config = self._containers.execs.find(id).config
-        attached = await self._containers.exec_start(id)
+        try:
+            attached = await self._containers.exec_start(id)
+        except LaunchError as error:
+            if is_tiffin(request) or asked.get("Detach"):
+                raise
+            # Docker's clients expect a stream whatever comes, and ask for the exit status after it.
+            connection = Hijack(request, config.tty)
+            await connection.send("stderr", f"{failure(error)}\r\n".encode())
+            return connection.close()
         if asked.get("Detach"):
             attached.close()
             return web.Response()
