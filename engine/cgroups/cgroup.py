@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from engine.cgroups import files, limits
+from engine.cgroups import devices, files, limits
 from engine.cgroups.controller import Controller, Missing
 from engine.cgroups.cpu import Cpu
 from engine.cgroups.cpuset import Cpuset
@@ -38,14 +38,15 @@ EMPTY_WITHIN = 2.0  # seconds for killed processes to be gone
 class Cgroup:
     """The cgroup `path` ("tiffin/<id>") below the base of each hierarchy."""
 
-    def __init__(self, hierarchy: Hierarchy, path: str) -> None:
+    def __init__(self, hierarchy: Hierarchy, path: str, *, all_devices: bool = False) -> None:
         self.hierarchy = hierarchy
         self.path = path
+        self.all_devices = all_devices  # else those inside can only open the devices of a container's /dev
 
     @property
     def folders(self) -> list[str]:
         """Its folder in each hierarchy, absolute; a process joins by writing "0" to cgroup.procs in each."""
-        return self.hierarchy.folders(self.path)
+        return self.hierarchy.folders(self.path, all_devices=self.all_devices)
 
     @property
     def exists(self) -> bool:
@@ -84,7 +85,9 @@ class Cgroup:
             for folder in self.folders:
                 os.mkdir(folder, 0o755)
                 made.append(folder)
-        except OSError:
+            if self.hierarchy.unified and not self.all_devices:
+                devices.confine(made[0])
+        except (OSError, KernelError):
             for folder in made:
                 os.rmdir(folder)
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from engine.cgroups import files
+from engine.cgroups import devices, files
 from engine.cgroups.hierarchy import CONTROLLERS, Hierarchy, Place
 
 ENGINE, MONITORS = "engine", "monitors"
@@ -27,12 +27,12 @@ class Group:
     @property
     def engine_folders(self) -> list[str]:
         """What engine and launcher join."""
-        return self.hierarchy.folders(f"{self.name}/{ENGINE}", OWN)
+        return self.hierarchy.folders(f"{self.name}/{ENGINE}", OWN, all_devices=True)
 
     @property
     def monitor_folders(self) -> list[str]:
         """What each monitor joins."""
-        return self.hierarchy.folders(f"{self.name}/{MONITORS}", OWN)
+        return self.hierarchy.folders(f"{self.name}/{MONITORS}", OWN, all_devices=True)
 
     def path(self, id: str) -> str:
         """The path of a container's cgroup, for `Cgroup`."""
@@ -76,8 +76,10 @@ class Group:
 
 def prepare(hierarchy: Hierarchy, name: str) -> None:
     """Make the group in every hierarchy, ready for children; what is there already is left as it is."""
+    filter = hierarchy.devices(name)
     for folder in hierarchy.folders(name):
-        _make(folder)
+        if _make(folder) and filter and filter.version == 1 and folder == filter.folder:
+            _confine(folder)
     for controller in CONTROLLERS:
         place = hierarchy.place(controller, name)
         if place and place.version == 2:
@@ -108,13 +110,23 @@ def _use_hierarchy(place: Place) -> None:
         _put(path, "1")
 
 
-def _make(folder: str) -> None:
+def _confine(folder: str) -> None:
+    try:
+        devices.confine_v1(folder)
+    except OSError as error:
+        os.rmdir(folder)
+        raise files.refusal(f"keeping {folder} from the host's devices", folder, error) from None
+
+
+def _make(folder: str) -> bool:
+    """Whether it was not there before."""
     try:
         os.mkdir(folder, 0o755)
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise files.refusal(f"making the cgroup {folder}", folder, error) from None
+    return True
 
 
 def _enter(folder: str) -> None:

@@ -19,7 +19,7 @@ from engine.errors import Unsupported
 Mode = Literal["v1", "v2", "hybrid"]
 
 CONTROLLERS = ("memory", "cpu", "cpuset", "io", "pids")
-"""The controllers a container is put into, where the host has them."""
+"""The controllers with figures and limits, where the host has them."""
 
 V1_NAMES = {"io": "blkio"}
 FREEZE_SINCE = (5, 2)  # cgroup.freeze, Documentation/admin-guide/cgroup-v2.rst
@@ -70,11 +70,24 @@ class Hierarchy(msgspec.Struct, frozen=True):
         """Where the cgroup is frozen: in the v2 tree where that can, for its freezing is killable."""
         return Place(2, f"{self.unified}/{path}") if self.v2_freezer else self.place("freezer", path)
 
-    def folders(self, path: str, controllers: tuple[str, ...] = CONTROLLERS) -> list[str]:
-        """The cgroup's folder in each hierarchy it has to be in, the v2 tree first; no folder twice."""
-        places = [self.accounting(path), *(self.place(name, path) for name in controllers)]
-        if controllers is CONTROLLERS:
-            places.append(self.freezer(path))
+    def devices(self, path: str) -> Place | None:
+        """Where devices are filtered: in the v2 tree, by a program, or else by v1's controller."""
+        return Place(2, f"{self.unified}/{path}") if self.unified else self.place("devices", path)
+
+    def folders(
+        self, path: str, controllers: tuple[str, ...] = CONTROLLERS, *, all_devices: bool = False
+    ) -> list[str]:
+        """The cgroup's folder in each hierarchy that counts, freezes or has these controllers.
+
+        It is also in the one that filters devices, unless it may use `all_devices`. The v2 tree comes first.
+        """
+        places = [
+            self.accounting(path),
+            *(self.place(name, path) for name in controllers),
+            self.freezer(path),
+        ]
+        if not all_devices:
+            places.append(self.devices(path))
         return list(dict.fromkeys(place.folder for place in places if place))
 
 
@@ -92,7 +105,7 @@ def detect(root: str | os.PathLike[str] = "/") -> Hierarchy:
             continue
         for option in options:
             name = {v1_name: name for name, v1_name in V1_NAMES.items()}.get(option, option)
-            if name in (*CONTROLLERS, "cpuacct", "freezer"):
+            if name in (*CONTROLLERS, "cpuacct", "freezer", "devices"):
                 v1.setdefault(name, prefix + mount_point)
     if not unified and not v1:
         raise Unsupported(

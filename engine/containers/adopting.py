@@ -31,7 +31,9 @@ def load(rooms: Rooms) -> list[Container]:
         except TiffinError as error:
             log.warning("%s", error)
             continue
-        containers.append(Container(record, folder, Cgroup(rooms.hierarchy, rooms.group.path(record.id))))
+        path, privileged = rooms.group.path(record.id), record.config.privileged
+        cgroup = Cgroup(rooms.hierarchy, path, all_devices=privileged)
+        containers.append(Container(record, folder, cgroup))
     return containers
 
 

@@ -124,7 +124,8 @@ class Containers:
                 (half_made / part).mkdir(parents=True)
             record.save(half_made)
             half_made.rename(folder)
-            container = Container(record, folder, Cgroup(rooms.hierarchy, rooms.group.path(id)))
+            cgroup = Cgroup(rooms.hierarchy, rooms.group.path(id), all_devices=config.privileged)
+            container = Container(record, folder, cgroup)
             container.lease = lease
             if config.limits != Limits():
                 limits.readings(

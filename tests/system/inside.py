@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.cgroups import Cgroup, Group, detect
+from engine.cgroups import Cgroup, Group, Hierarchy, detect
 from engine.instance import find
 
 JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1/cgroup.procs" || exit 99; shift; done; shift; exec "$@"'
@@ -18,9 +18,9 @@ SPIN = ("sh", "-c", "while :; do :; done")
 
 
 @contextlib.contextmanager
-def group(folder: Path) -> Iterator[Group]:
+def group(folder: Path, hierarchy: Hierarchy | None = None) -> Iterator[Group]:
     """The cgroup of an instance whose root is `folder`, removed after the test; leftovers fail it."""
-    group = Group(detect(), find(folder).cgroup)
+    group = Group(hierarchy or detect(), find(folder).cgroup)
     group.prepare()
     try:
         yield group

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from inside import SPIN, Program, group, holding, new, until
+from msgspec.structs import replace
 
-from engine.cgroups import Cgroup, Group, detect, restoring
+from engine.cgroups import Cgroup, Group, Hierarchy, detect, restoring
 from engine.errors import BadRequest, Conflict, KernelError, NotFound, TiffinError, Unsupported
 from engine.model import IoLimit, Limits, LimitsChange
 
@@ -17,9 +19,20 @@ pytestmark = pytest.mark.system
 MIB = 1 << 20
 
 
-@pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Group]:
-    with group(tmp_path) as found:
+def hierarchies() -> dict[str, Hierarchy]:
+    """This host's, and on a hybrid one also what a host without the v2 tree would have."""
+    here = detect()
+    if here.mode != "hybrid":
+        return {here.mode: here}
+    return {"hybrid": here, "v1": replace(here, unified="", v2=frozenset(), v2_freezer=False)}
+
+
+HIERARCHIES = hierarchies()
+
+
+@pytest.fixture(params=HIERARCHIES)
+def ours(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Group]:
+    with group(tmp_path, HIERARCHIES[request.param]) as found:
         yield found
 
 
@@ -138,6 +151,41 @@ def test_nothing_can_be_asked_of_a_cgroup_that_is_not_there(ours: Group) -> None
     assert cgroup.pids() == []
     assert not cgroup.frozen()
     cgroup.kill()
+
+
+# ── devices ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+OPEN = """
+import os, sys
+block, character = 0o60000, 0o20000
+for kind, major, minor in (block, 254, 0), (character, 1, 11), (character, 10, 200), (character, 1, 5):
+    os.mknod("node", kind | 0o600, os.makedev(major, minor))
+    try:
+        os.close(os.open("node", os.O_RDONLY))
+    except OSError as error:
+        print(error.errno)
+    else:
+        print("opened")
+    os.unlink("node")
+"""
+
+
+def opened(cgroup: Cgroup, folder: Path) -> list[str]:
+    """What comes of opening a disk, /dev/kmsg, /dev/net/tun and /dev/zero by nodes of one's own."""
+    with Program(cgroup, "python3", "-I", "-S", "-c", f"import os\nos.chdir({str(folder)!r})\n{OPEN}") as run:
+        return run.process.communicate()[0].split()
+
+
+def test_own_nodes_of_the_hosts_devices_cannot_be_opened(cgroup: Cgroup, tmp_path: Path) -> None:
+    refused = str(errno.EPERM)
+    assert opened(cgroup, tmp_path) == [refused, refused, refused, "opened"]
+
+
+def test_nodes_of_the_hosts_devices_can_be_opened_by_privilege(ours: Group, tmp_path: Path) -> None:
+    cgroup = Cgroup(ours.hierarchy, ours.path("a"), all_devices=True)
+    cgroup.create()
+    _, kernel_log, _, zero = opened(cgroup, tmp_path)
+    assert (kernel_log, zero) == ("opened", "opened")
 
 
 # ── freezing ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from engine.cgroups import Hierarchy
+from engine.cgroups import Hierarchy, devices
 from engine.cgroups.files import read_or
 from engine.cgroups.hierarchy import CONTROLLERS
 from engine.cgroups.io import bfq_disks
@@ -39,6 +39,7 @@ def checks(hierarchy: Hierarchy) -> Iterator[Check]:
     yield _swap(hierarchy)
     yield _freezer(hierarchy)
     yield _kill(hierarchy)
+    yield _devices(hierarchy)
     yield _pressure(hierarchy)
     yield _readable(hierarchy)
 
@@ -144,6 +145,24 @@ def _kill(hierarchy: Hierarchy) -> Check:
     cost = "its processes are killed one by one, after freezing them"
     return limited(
         "killing a whole container", "no cgroup.kill; it came with Linux 5.14", cost, "use a v2 tree"
+    )
+
+
+def _devices(hierarchy: Hierarchy) -> Check:
+    place = hierarchy.devices("")
+    cost = "containers cannot be started, except privileged ones: they could open the host's disks"
+    if place is None:
+        return missing("device filter", "there is no devices controller", cost, UNIFY)
+    if place.version == 1:
+        return ok("device filter", "v1")
+    try:
+        takes = devices.filters()
+    except PermissionError:
+        return ok("device filter", "by programs on cgroups, not tried: that needs root")
+    if takes:
+        return ok("device filter", "by programs on cgroups")
+    return missing(
+        "device filter", "the kernel takes no programs on cgroups", cost, "use one with CONFIG_CGROUP_BPF"
     )
 
 
