@@ -1,0 +1,33 @@
+"""What an instance has left on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.instance import Instance
+
+
+def leftovers(instance: Instance) -> list[str]:
+    """Cgroups, interfaces, firewall tables, mounts and processes of an instance that should have none."""
+    root = str(instance.root)
+    left = [str(p) for p in Path("/sys/fs/cgroup").glob(f"**/{instance.cgroup}")]
+    left += [name for name in os.listdir("/sys/class/net") if name.startswith(f"tf{instance.tag[:4]}")]
+    tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
+    left += [table for table in tables.splitlines() if instance.table in table]
+    left += [line for line in Path("/proc/self/mounts").read_text().splitlines() if root in line]
+    left += [f"process {pid}: {words}" for pid, words in processes() if root in words]
+    return left
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """Every process and its command line."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield (
+                int(folder.name),
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"),
+            )
