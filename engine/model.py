@@ -19,7 +19,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the nouns; fields that hold their default are left out of JSON."""
 
 
-class IoLimit(Noun):
+class IoLimit(Noun, frozen=True):
     """Throttles of one block device; None is no limit."""
 
     read_bps: int | None = None  # bytes a second
@@ -28,7 +28,7 @@ class IoLimit(Noun):
     write_iops: int | None = None
 
 
-class Limits(Noun):
+class Limits(Noun, frozen=True):
     """All limits of one container; None is no limit (the kernel's default for a weight)."""
 
     cpus: float | None = None  # cores
@@ -43,7 +43,7 @@ class Limits(Noun):
     pids: int | None = None  # processes and threads
 
 
-class LimitsChange(Noun):
+class LimitsChange(Noun, frozen=True):
     """A change of limits: UNSET leaves, None clears, a value sets."""
 
     cpus: float | None | UnsetType = UNSET
@@ -58,7 +58,7 @@ class LimitsChange(Noun):
     pids: int | None | UnsetType = UNSET
 
 
-class LimitReading(Noun):
+class LimitReading(Noun, frozen=True):
     """One limit as the kernel holds it now."""
 
     name: str  # the field of Limits; "io" readings carry the device in `device`
@@ -70,7 +70,7 @@ class LimitReading(Noun):
     why_not: str = ""  # where not supported: one sentence
 
 
-class LimitsApplied(Noun):
+class LimitsApplied(Noun, frozen=True):
     """What one change did, as read back from the kernel."""
 
     before: Limits
@@ -79,7 +79,7 @@ class LimitsApplied(Noun):
     undo_left: int = 0  # how many changes can still be undone
 
 
-class Mount(Noun):
+class Mount(Noun, frozen=True):
     """Something mounted inside a container."""
 
     type: Literal["bind", "volume", "tmpfs"]
@@ -90,7 +90,7 @@ class Mount(Noun):
     mode: int | None = None  # permission bits, tmpfs only
 
 
-class Publish(Noun):
+class Publish(Noun, frozen=True):
     """A port of the host that leads to one of the container's."""
 
     container_port: int
@@ -99,14 +99,14 @@ class Publish(Noun):
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
-class RestartPolicy(Noun):
+class RestartPolicy(Noun, frozen=True):
     """When the monitor starts the program again."""
 
     name: Literal["no", "on-failure", "always", "unless-stopped"] = "no"
     max_retries: int = 0  # on-failure only; 0 is without end
 
 
-class Ulimit(Noun):
+class Ulimit(Noun, frozen=True):
     """One rlimit, by its name without RLIMIT_ in lower case; -1 is unlimited."""
 
     name: str
@@ -114,14 +114,14 @@ class Ulimit(Noun):
     hard: int
 
 
-class LogOptions(Noun):
+class LogOptions(Noun, frozen=True):
     """How much of a container's output is kept: at most `max_files` segments of `max_size` bytes."""
 
     max_size: int = 64 << 20
     max_files: int = 4
 
 
-class ContainerConfig(Noun):
+class ContainerConfig(Noun, frozen=True):
     """Everything a user asks of a container. Empty means: what the image says."""
 
     image: str
@@ -159,7 +159,7 @@ Status = Literal["created", "running", "paused", "restarting", "exited", "dead",
 """Docker's words. "dead": its monitor was killed, so how the program ended is not known."""
 
 
-class ContainerState(Noun):
+class ContainerState(Noun, frozen=True):
     """The state of a container's program, as its monitor recorded it."""
 
     status: Status = "created"
@@ -173,7 +173,7 @@ class ContainerState(Noun):
     error: str = ""  # why it could not start, or what is wrong
 
 
-class ContainerSummary(Noun):
+class ContainerSummary(Noun, frozen=True):
     """One container as lists and panes show it."""
 
     id: str
@@ -192,7 +192,7 @@ class ContainerSummary(Noun):
     auto_remove: bool = False
 
 
-class ExecConfig(Noun):
+class ExecConfig(Noun, frozen=True):
     """A further program in a running container."""
 
     command: list[str]
@@ -204,7 +204,7 @@ class ExecConfig(Noun):
     privileged: bool = False
 
 
-class ExitStatus(Noun):
+class ExitStatus(Noun, frozen=True):
     """How a program ended."""
 
     exit_code: int
@@ -212,7 +212,7 @@ class ExitStatus(Noun):
     error: str = ""
 
 
-class Change(Noun):
+class Change(Noun, frozen=True):
     """One path in which a container's root differs from its image's."""
 
     path: str
@@ -221,7 +221,7 @@ class Change(Noun):
     is_dir: bool = False
 
 
-class Process(Noun):
+class Process(Noun, frozen=True):
     """One process of a container, seen from the host."""
 
     pid: int  # on the host
@@ -234,7 +234,7 @@ class Process(Noun):
     state: str = ""  # R, S, D, T, Z
 
 
-class LogLine(Noun):
+class LogLine(Noun, frozen=True):
     """One line of output. `text` has no line end; `stream` is "stdout" or "stderr" ("stdout" for a tty)."""
 
     at: float
@@ -242,14 +242,14 @@ class LogLine(Noun):
     text: str
 
 
-class LogExtent(Noun):
+class LogExtent(Noun, frozen=True):
     """How far a log reaches, in bytes since the container's first output: `first` grows when old output is dropped."""
 
     first: int
     end: int
 
 
-class Event(Noun):
+class Event(Noun, frozen=True):
     """Something that happened, Docker's words where it has them ("container" "start", …, "update")."""
 
     at: float
@@ -263,7 +263,7 @@ class Event(Noun):
 # ── what is measured ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Sample(Noun, omit_defaults=False):
+class Sample(Noun, frozen=True, omit_defaults=False):
     """What the kernel reported of one cgroup over the last tick. None: this host cannot tell."""
 
     cpu: float | None = None  # cores
@@ -295,7 +295,7 @@ class Sample(Noun, omit_defaults=False):
 SAMPLE_FIELDS = Sample.__struct_fields__
 
 
-class HostSample(Noun, omit_defaults=False):
+class HostSample(Noun, frozen=True, omit_defaults=False):
     """The whole machine over the last tick."""
 
     cores: int
@@ -316,7 +316,7 @@ class HostSample(Noun, omit_defaults=False):
     self_memory: int | None = None  # bytes, proportional set size of the same
 
 
-class Snapshot(Noun):
+class Snapshot(Noun, frozen=True):
     """Everything a live view draws, once a tick and at every change of state."""
 
     seq: int
@@ -328,7 +328,7 @@ class Snapshot(Noun):
     undo: dict[str, int] = {}  # by container id: how many limit changes can be undone
 
 
-class History(Noun):
+class History(Noun, frozen=True):
     """Past samples of one cgroup, oldest first; all columns have the length of `at`."""
 
     id: str
@@ -339,7 +339,7 @@ class History(Noun):
 # ── images, networks, volumes ───────────────────────────────────────────────────────────────────────────────
 
 
-class ImageConfig(Noun):
+class ImageConfig(Noun, frozen=True):
     """The part of an OCI image config that a container inherits."""
 
     env: list[str] = []
@@ -353,7 +353,7 @@ class ImageConfig(Noun):
     exposed: list[str] = []
 
 
-class ImageSummary(Noun):
+class ImageSummary(Noun, frozen=True):
     """One image in the store."""
 
     id: str  # digest of its config, "sha256:…"; "host" for the built-in one
@@ -367,14 +367,14 @@ class ImageSummary(Noun):
     config: ImageConfig = ImageConfig()
 
 
-class ImageRemoval(Noun):
+class ImageRemoval(Noun, frozen=True):
     """What removing an image did: names taken away, and digests of what was deleted with the last of them."""
 
     untagged: list[str] = []
     deleted: list[str] = []
 
 
-class NetworkSummary(Noun):
+class NetworkSummary(Noun, frozen=True):
     """One network of the instance."""
 
     id: str
@@ -387,7 +387,7 @@ class NetworkSummary(Noun):
     containers: dict[str, str] = {}  # address by container id
 
 
-class VolumeSummary(Noun):
+class VolumeSummary(Noun, frozen=True):
     """One named volume."""
 
     name: str
@@ -400,7 +400,7 @@ class VolumeSummary(Noun):
 # ── the engine itself ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class ProcessCost(Noun):
+class ProcessCost(Noun, frozen=True):
     """One process of tiffin's own."""
 
     role: Literal["engine", "launcher", "monitor"]
@@ -410,7 +410,7 @@ class ProcessCost(Noun):
     container: str = ""
 
 
-class EngineStatus(Noun):
+class EngineStatus(Noun, frozen=True):
     """What `tiffin engine status` tells."""
 
     version: str
@@ -424,7 +424,7 @@ class EngineStatus(Noun):
     processes: list[ProcessCost]
 
 
-class Check(Noun):
+class Check(Noun, frozen=True):
     """One finding of the doctor."""
 
     name: str
@@ -434,7 +434,7 @@ class Check(Noun):
     remedy: str = ""
 
 
-class DoctorReport(Noun):
+class DoctorReport(Noun, frozen=True):
     """What this host has, what is missing, what that costs."""
 
     kernel: str
@@ -443,7 +443,7 @@ class DoctorReport(Noun):
     checks: list[Check]
 
 
-class Problem(Noun):
+class Problem(Noun, frozen=True):
     """Body of an error answer; Docker's clients read `message`, tiffin's also the rest."""
 
     message: str
