@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
@@ -78,9 +79,11 @@ class Hijack:
         self._writer.write(data if self._tty else frame(stream, data))
         await self._writer.drain()
 
-    async def pump(self, attached: Attached, input: bool) -> web.StreamResponse:
-        """Pass bytes both ways until the output ends or the client is gone, then detach."""
-        tasks = [asyncio.create_task(self._output(attached)), asyncio.create_task(self._gone())]
+    async def pump(
+        self, attached: Attached, input: bool, ended: Callable[[], Awaitable[object]] | None = None
+    ) -> web.StreamResponse:
+        """Pass bytes both ways until output and `ended` have ended, or the client is gone; then detach."""
+        tasks = [asyncio.create_task(self._output(attached, ended)), asyncio.create_task(self._gone())]
         feeding = asyncio.create_task(self._input(attached)) if input else None
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -97,9 +100,11 @@ class Hijack:
         self._writer.close()
         return Hijacked()
 
-    async def _output(self, attached: Attached) -> None:
+    async def _output(self, attached: Attached, ended: Callable[[], Awaitable[object]] | None) -> None:
         while (piece := await attached.read()) is not None:
             await self.send(*piece)
+        if ended is not None:
+            await ended()
 
     async def _input(self, attached: Attached) -> None:
         while data := await self._reader.read(CHUNK):

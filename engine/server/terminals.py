@@ -77,6 +77,7 @@ class TerminalRoutes:
             # Docker's clients expect a stream whatever comes, and ask for the exit status after it.
             connection = Hijack(request, config.tty)
             await connection.send("stderr", f"{failure(error)}\r\n".encode())
+            await self._containers.exec_wait(id)
             return connection.close()
         if asked.get("Detach"):
             attached.close()
@@ -86,7 +87,8 @@ class TerminalRoutes:
         except BaseException:
             attached.close()
             raise
-        return await connection.pump(attached, config.stdin)
+        # Clients ask for the exit status when the stream has ended: it must be known by then.
+        return await connection.pump(attached, config.stdin, lambda: self._containers.exec_wait(id))
 
     async def resize_exec(self, request: web.Request) -> web.Response:
         """POST /exec/{id}/resize."""
