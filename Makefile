@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 # What tiffin itself wants from the system, what only the tests want, and what only the benchmarks want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
-TESTING := busybox-static tmux user-mode-linux kmod docker.io
+TESTING := busybox-static tmux user-mode-linux kmod docker.io skopeo umoci
 BENCHING := crun runc hyperfine
 
 # install-missing LIST: apt-get install what is not installed, and say nothing when all is there

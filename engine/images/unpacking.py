@@ -14,9 +14,10 @@ import zstandard
 
 from engine.errors import BadRequest, Corrupt, KernelError
 from engine.images import elf, oci
-from engine.images.compression import CHUNK, Compression, decompressed, recognise
+from engine.images.compression import CHUNK, REMEDY, Compression, decompressed, recognise
 from engine.kernel.paths import remove_tree
 from engine.kernel.syscalls import syncfs
+from engine.rootfs.tar import BLOCK
 from engine.rootfs.unpack import TooLarge, unpack
 
 TEMPORARY = ".tmp-"  # what is not whole has a name that begins so
@@ -113,6 +114,8 @@ def _open_folder(path: str) -> int:
 def _fill(layer: _Layer, tape: _Tape, limit: int) -> int:
     """Unpack the archive into the layer and read what follows it; returns the bytes of the files' content."""
     try:
+        if not _begins_archive(tape.peek(BLOCK)):
+            raise BadRequest("reading the archive: it is no tar archive", REMEDY)
         unpacked = unpack(tape, layer.fd, whiteouts=True, limit=limit)
         if tape.ended:
             raise BadRequest(
@@ -126,6 +129,19 @@ def _fill(layer: _Layer, tape: _Tape, limit: int) -> int:
             "free some space where tiffin keeps its state, if the archive is really that large",
         ) from None
     return unpacked
+
+
+def _begins_archive(block: bytes) -> bool:
+    """Whether this is the first block of a tar archive: its checksum is right, or zeros end an empty one."""
+    if len(block) < BLOCK:
+        return False
+    if not any(block):
+        return True
+    try:
+        stated = int(block[148:156].strip(b"\0 "), 8)
+    except ValueError:
+        return False
+    return stated == sum(block[:148] + b" " * 8 + block[156:])
 
 
 class _Source:
@@ -177,18 +193,27 @@ class _Tape:
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes; empty at the end. TooLarge beyond the limit."""
-        while not self._piece:
-            piece = next(self._pieces, None)
-            if piece is None:
-                self.ended = True
-                return b""
-            self._left -= len(piece)
-            if self._left < 0:
-                raise TooLarge("unpacking the archive: it is too large")
-            self._hash.update(piece)
-            self._piece = memoryview(piece)
+        while not self._piece and not self.ended:
+            self._piece = memoryview(self._next())
         taken, self._piece = self._piece[:count], self._piece[count:]
         return bytes(taken)
+
+    def peek(self, count: int) -> bytes:
+        """The next `count` bytes, or all there are, which are read again afterwards."""
+        while len(self._piece) < count and not self.ended:
+            self._piece = memoryview(bytes(self._piece) + self._next())
+        self.ended = False
+        return bytes(self._piece[:count])
+
+    def _next(self) -> bytes:
+        piece = next(self._pieces, None)
+        self.ended = piece is None
+        piece = piece or b""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise TooLarge("unpacking the archive: it is too large")
+        self._hash.update(piece)
+        return piece
 
     def digest(self) -> str:
         """Of everything that was read."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from engine import errors
 from engine.errors import KernelError, TiffinError
 from engine.images import hiding, unpacking, verify
 from engine.launch.confine import confine
@@ -74,7 +75,8 @@ def main(order: Order) -> int:
                 f"working on {e.filename}" if e.filename else "working on an image", e
             ) from e
     except TiffinError as e:
-        say({"error": {"kind": type(e).__name__, "message": e.message, "remedy": e.remedy}})
+        kind = next(base.__name__ for base in type(e).__mro__ if base.__module__ == errors.__name__)
+        say({"error": {"kind": kind, "message": e.message, "remedy": e.remedy}})
         return 1
     say({"result": result})
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterable, Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.images.worker import Job, Order
 
 T = TypeVar("T")
 Report = Callable[[int], None]
+LINE_LIMIT = 1 << 24  # bytes of an answer; all problems of a large store fit
 CODE = Path(__file__).resolve().parents[2]  # the folder `engine` is in
 
 
@@ -58,6 +60,7 @@ async def work(
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(CODE), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}, cwd="/",
         start_new_session=True,  # a Ctrl-C at the engine's terminal is not for it
+        limit=LINE_LIMIT,
     )  # fmt: skip
     tasks: list[asyncio.Task[Any]] = []
     try:
@@ -79,11 +82,7 @@ async def work(
             raise failure
         if not bytes(last.result):
             said = (await complaints).decode(errors="replace").strip().splitlines()
-            raise errors.TiffinError(
-                f"a worker process ended with status {status} and no answer"
-                + (f": {said[-1]}" if said else ""),
-                "look into engine.log; a process killed by the kernel points to a lack of memory",
-            )
+            raise _died(status, said[-1] if said else "")
         return msgspec.json.decode(last.result, type=answer)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -105,17 +104,26 @@ async def _hear(process: asyncio.subprocess.Process, progress: Report | None) ->
     return line
 
 
+def _died(status: int, said: str) -> errors.TiffinError:
+    if status < 0:
+        return errors.TiffinError(
+            f"a worker process was killed by {signal.Signals(-status).name}",
+            "try again; if nobody killed it, the machine ran out of memory",
+        )
+    return errors.TiffinError(f"a worker process ended with status {status} and no answer: {said}")
+
+
 async def _read(stream: asyncio.StreamReader | None) -> bytes:
     assert stream is not None
     return await stream.read()
 
 
 async def _feed(source: AsyncIterable[bytes], pipe: asyncio.StreamWriter) -> None:
-    try:
-        async for piece in source:
-            pipe.write(piece)
+    """Pass all of the source on; its end is passed on only if it is one, not where the source fails."""
+    async for piece in source:
+        pipe.write(piece)
+        try:
             await pipe.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # the worker has heard enough; its answer says why
-    finally:
-        pipe.close()
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the worker has heard enough; its answer says why
+    pipe.close()
