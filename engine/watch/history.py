@@ -106,10 +106,12 @@ class _Series:
                 ring[slot] = number
 
     def column(self, index: int, slots: list[int]) -> list[float | None]:
-        column = self._columns[index]
-        size = len(self.present)
-        values = array("f", [column]) * size if isinstance(column, float) else column
+        column, present = self._columns[index], self.present
+        if isinstance(column, float):
+            value = None if column != column else column
+            return [value if present[slot] else None for slot in slots]
+        values = [column[slot] for slot in slots]
         return [
-            None if not self.present[slot] or values[slot] != values[slot] else round(values[slot], 4)
-            for slot in slots
+            round(value, 4) if value == value and present[slot] else None
+            for value, slot in zip(values, slots, strict=True)
         ]

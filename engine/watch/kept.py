@@ -7,6 +7,7 @@ import os
 import resource
 import threading
 from collections.abc import Callable
+from os import pread
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Kept(Generic[T]):
         if self._absent:
             return None
         try:
-            raw = os.pread(self._fd, SIZE, 0)
+            raw = pread(self._fd, SIZE, 0)
             if len(raw) == SIZE:
                 raw = _whole(self._fd)
         except OSError as error:
@@ -120,6 +121,6 @@ class Kept(Generic[T]):
 
 def _whole(fd: int) -> bytes:
     content = b""
-    while chunk := os.pread(fd, SIZE, len(content)):
+    while chunk := pread(fd, SIZE, len(content)):
         content += chunk
     return content

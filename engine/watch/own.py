@@ -55,7 +55,7 @@ class Own:
     def _usage(self) -> int:
         """CPU time in µs."""
         try:
-            times = [source.read()[0] for source in self._cpu]
+            times = [source.read() for source in self._cpu]
         except Gone:
             times = [None]
         known = [used.usage for used in times if used]

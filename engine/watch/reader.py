@@ -36,6 +36,8 @@ class Reader:
         self._io = sources.Io(hierarchy, path, budget, disks)
         self._pids = sources.Pids(hierarchy, path, budget)
         self._before: Counts | None = None
+        self._still = next(sources.PHASES)
+        self._processes: int | None = None
 
     def sample(self, net: Traffic | None = None) -> Sample:
         """Read everything; rates are over the time since the last call, None at the first.
@@ -61,11 +63,19 @@ class Reader:
 
     def _sample(self, net: Traffic | None) -> Sample:
         at = time.monotonic()
-        cpu, throttling = self._cpu.read()
+        before = self._before or Counts(at)
+        cpu = self._cpu.read()
+        # Where nothing ran, nothing was throttled, forked or allocated; memory can only have been reclaimed by
+        # others. Stalls and IO can go on without running.
+        still = cpu is not None and cpu is before.cpu and self._still < sources.STALE
+        self._still = self._still + 1 if still else 0
+        throttling = before.throttling if still else self._cpu.throttling(cpu)
         now = Counts(at, cpu, throttling, self._pressure.read(), self._io.read(), net)
-        memory, pids = self._memory.read(), self._pids.read()
-        before, self._before = self._before or Counts(at), now
-        return between(before, now, memory, pids)
+        memory = self._memory.read(still)
+        if not still:
+            self._processes = self._pids.read()
+        self._before = now
+        return between(before, now, memory, self._processes)
 
 
 def between(before: Counts, now: Counts, memory: sources.MemoryUse, pids: int | None) -> Sample:

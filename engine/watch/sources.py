@@ -22,7 +22,7 @@ T = TypeVar("T")
 STALE = (
     5  # ticks for which memory.stat, which costs as much as eight other files, is believed while usage stays
 )
-_phases = itertools.cycle(range(STALE))  # so that not all cgroups' are due in the same tick
+PHASES = itertools.cycle(range(STALE))  # so that not all cgroups' are due in the same tick
 Stalls = tuple[parse.Stall | None, parse.Stall | None, parse.Stall | None]
 
 
@@ -68,10 +68,13 @@ class Cpu(Source):
         self._folder = cpu.folder if cpu and cpu.version == 1 else ""  # v2 tells both in one file
         self._throttling = self._keep("cpu.stat", parse.throttling)
 
-    def read(self) -> tuple[parse.CpuTime | None, parse.Throttling | None]:
-        """Since the cgroup was made."""
-        time = self._time.read()
-        return time, self._throttling.read() or (time and time.throttling)
+    def read(self) -> parse.CpuTime | None:
+        """CPU time since the cgroup was made; the same object while it does not move."""
+        return self._time.read()
+
+    def throttling(self, time: parse.CpuTime | None) -> parse.Throttling | None:
+        """Throttling since then; `time` is what `read` told, which has it in v2."""
+        return self._throttling.read() or (time and time.throttling)
 
 
 class Pressure(Source):
@@ -106,19 +109,22 @@ class Memory(Source):
             )  # where memory and swap end together
         else:
             self._both = self._keep("memory.events", parse.memory_events)
-        self._usage_then = -1
+        self._usage_then: int | None = None
         self._age = STALE
-        self._phase = next(_phases)
+        self._phase = next(PHASES)
         self._cached: int | None = None
         self._events_then = parse.MemoryEvents(None, None)
 
-    def read(self) -> MemoryUse:
-        """Now. Cache and events can lag behind by STALE ticks where the usage stays the same to the byte."""
-        usage = self._usage.read()
+    def read(self, still: bool = False) -> MemoryUse:
+        """Now. Cache and events can lag behind by STALE ticks where the usage stays the same to the byte.
+
+        `still` says that nothing ran in the cgroup, so that only its limit is worth reading.
+        """
+        usage = self._usage_then if still else self._usage.read()
         if usage is None:
             return MemoryUse()
         self._age += 1
-        if usage != self._usage_then or self._age >= STALE:
+        if not still and (usage != self._usage_then or self._age >= STALE):
             self._usage_then, self._cached, self._events_then = usage, self._stat.read(), self._events()
             self._age, self._phase = self._phase, 0
         limit = self._limit.read()

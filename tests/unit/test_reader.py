@@ -149,22 +149,23 @@ def test_counter_that_went_backwards_counts_as_unmoved(tmp_path: Path, clock: li
     read.close()
 
 
-def test_cache_follows_when_usage_moves_and_at_latest_after_five_ticks(
+def test_memory_follows_at_once_where_something_ran_else_within_six_ticks(
     tmp_path: Path, clock: list[float]
 ) -> None:
-    hierarchy = detect(host(tmp_path, V2_ONLY, "memory"))
+    hierarchy = detect(host(tmp_path, V2_ONLY, "memory pids"))
     folder = tmp_path / "sys/fs/cgroup/t/a"
     write(folder, V2)
     read = reader(hierarchy)
     read.sample()
-    write(folder, {"memory.stat": "anon 9\nfile 22000000\nkernel 5\nshmem 2000000"})
-    caches = [read.sample().cache for _ in range(5)]
-    assert caches[-1] == 20_000_000
-    write(
-        folder,
-        {"memory.stat": "anon 9\nfile 12000000\nkernel 5\nshmem 2000000", "memory.current": "30000001"},
-    )
+    moved = {"memory.current": "40000000", "memory.stat": "anon 9\nfile 22000000\nkernel 5\nshmem 2000000"}
+    write(folder, moved)
+    samples = [read.sample() for _ in range(6)]
+    assert (samples[-1].memory, samples[-1].cache) == (20_000_000, 20_000_000)
+    write(folder, {**V2, "cpu.stat": "usage_usec 1000001\nuser_usec 600000\nsystem_usec 400000"})
+    clock[0] += 1
     assert read.sample().cache == 10_000_000
+    write(folder, {"memory.max": "50000000"})
+    assert read.sample().memory_limit == 50_000_000  # limits at once in any case
     read.close()
 
 
