@@ -52,6 +52,7 @@ def main() -> int:
         if os.fork():  # no thread exists yet; the client that started this one need not reap it
             os._exit(0)
         os.setsid()
+    gc.disable()  # while all is made and nothing is garbage
     os.chdir("/")
     os.umask(0o022)
     try:
@@ -85,10 +86,10 @@ async def _serve(instance: Instance, ready: int | None) -> None:
         server = Server(containers, stopping.set)
         try:
             await server.start(bind(instance))
+            gc.freeze()  # what the start made lives as long as the engine
+            gc.enable()
             log.info("engine %d serves %s", os.getpid(), instance.socket)
             _tell(ready, b"ready")
-            gc.collect()
-            gc.freeze()  # what the start made lives as long as the engine
             await stopping.wait()
         finally:
             instance.socket.unlink(

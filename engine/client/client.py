@@ -76,16 +76,13 @@ class EngineClient:
 
     def shutdown(self) -> None:
         """End the engine and return when its process has ended; containers go on."""
-        with self._request("POST", "/tiffin/shutdown") as response:
-            pid = peer(response.connection)
-            try:
-                process = os.pidfd_open(pid)
-            except ProcessLookupError:
-                return
-            try:
-                select.select([process], [], [])
-            finally:
-                os.close(process)
+        with connect(self.instance.socket) as connection:
+            process = os.pidfd_open(peer(connection))
+        try:
+            self._do("POST", "/tiffin/shutdown")
+            select.select([process], [], [])
+        finally:
+            os.close(process)
 
     def doctor(self) -> DoctorReport:
         """What this host has and lacks."""

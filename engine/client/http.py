@@ -19,8 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from engine import errors
-from engine.errors import EngineUnavailable, NotPermitted, TiffinError
+from engine.errors import EngineUnavailable, NotPermitted, TiffinError, revived
 from engine.model import Problem
 
 SUN_PATH = 107  # bytes of a path in sockaddr_un, without its final NUL
@@ -244,10 +243,6 @@ def _error(response: Response) -> TiffinError:
 
 def from_problem(problem: Problem) -> TiffinError:
     """The error that an error answer describes, of the class it was raised as."""
-    kind = getattr(errors, problem.kind, TiffinError)
-    error: TiffinError = kind.__new__(
-        kind
-    )  # its class's constructor builds messages: this one is built already
-    TiffinError.__init__(error, problem.message, problem.remedy)
+    error = revived(problem.kind, problem.message, problem.remedy)
     error.exit_code = problem.exit_code
     return error

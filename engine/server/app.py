@@ -19,7 +19,6 @@ from engine.server.http import MAX_BODY, Handler, carried_through, problems
 from engine.server.images import ImageRoutes
 from engine.server.networks import NetworkRoutes
 from engine.server.output import OutputRoutes
-from engine.server.status import version
 from engine.server.system import SystemRoutes
 from engine.server.terminals import TerminalRoutes
 from engine.server.tiffin import TiffinRoutes
@@ -54,6 +53,11 @@ class Server:
                 app.router.add_route(
                     route.method, "/v{version:[0-9]+\\.[0-9]+}" + route.path, _versioned(handler)
                 )
+
+        async def end_live(_: web.Application) -> None:
+            await containers.rooms.watch.close()
+
+        app.on_shutdown.append(end_live)  # live streams end whole: their readers know that this was no crash
         self._runner = web.AppRunner(
             app, handler_cancellation=True, access_log=None, shutdown_timeout=PATIENCE, keepalive_timeout=3600
         )
@@ -87,7 +91,7 @@ def bind(instance: Instance) -> socket.socket:
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = f"tiffin/{version()}"
+    response.headers["Server"] = "tiffin"
     response.headers.update(HEADERS)
 
 

@@ -143,7 +143,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def problem(error: TiffinError, request: web.Request) -> web.Response:
     """The answer that describes an error; Docker's clients read nothing but its message."""
     message = error.message if is_tiffin(request) else failure(error)
-    told = Problem(message=message, remedy=error.remedy, kind=type(error).__name__, exit_code=error.exit_code)
+    told = Problem(message=message, remedy=error.remedy, kind=error.kind, exit_code=error.exit_code)
     return answer(told, error.status)
 
 

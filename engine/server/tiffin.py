@@ -14,7 +14,7 @@ from engine.containers import Containers
 from engine.docker.config import from_docker
 from engine.model import Check, LimitsChange, RestartPolicy
 from engine.server.containers import select
-from engine.server.http import Route, answer, begin, body, json_body, number, stream
+from engine.server.http import Route, answer, body, done, json_body, number, stream
 from engine.server.status import status
 
 HISTORY = 600.0  # seconds
@@ -39,7 +39,7 @@ class TiffinRoutes:
         one = "/tiffin/containers/{ref}"
         return [
             Route("GET", "/tiffin/status", self.status),
-            Route("POST", "/tiffin/shutdown", self.shutdown, live=True),
+            Route("POST", "/tiffin/shutdown", self.shutdown),
             Route("GET", "/tiffin/doctor", self.doctor),
             Route("GET", "/tiffin/snapshot", self.snapshot),
             Route("GET", "/tiffin/live", self.live, live=True),
@@ -58,12 +58,10 @@ class TiffinRoutes:
         """GET /tiffin/status: EngineStatus."""
         return answer(await asyncio.to_thread(status, self._containers, self._started_at))
 
-    async def shutdown(self, request: web.Request) -> web.StreamResponse:
-        """POST /tiffin/shutdown: the answer ends when the engine does."""
-        response = await begin(request)
+    async def shutdown(self, request: web.Request) -> web.Response:
+        """POST /tiffin/shutdown: the engine ends soon."""
         self._shut_down()
-        await asyncio.Event().wait()
-        return response
+        return done()
 
     async def doctor(self, request: web.Request) -> web.Response:
         """GET /tiffin/doctor: DoctorReport."""
