@@ -97,7 +97,10 @@ class Monitor:
             if self.pidfd >= 0:
                 self.kill(signal.SIGKILL)
             self.end(error=f"starting the monitor: {error}", exit_code=child.SETUP_FAILED)
-        os.write(takes, b"t")
+        try:
+            os.write(takes, b"t")
+        except BrokenPipeError:  # the launcher was killed meanwhile
+            pass
         os.close(takes)
         while not self.ended:
             self.loop.turn()
@@ -261,6 +264,8 @@ class Monitor:
 
     def do_resize(self, _client: Client, rows: int, cols: int) -> None:
         """Set the terminal's size."""
+        if not (0 <= rows < 1 << 16 and 0 <= cols < 1 << 16):
+            raise CommandError(f"a terminal cannot have {rows} rows and {cols} columns")
         self.stdio.resize(rows, cols)
 
     def _farewell(self) -> None:

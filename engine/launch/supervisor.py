@@ -156,9 +156,7 @@ class Monitor:
             if record.status != "created":
                 break
         if self.record.error and not self.record.started_at:
-            raise LaunchError(
-                f"cannot start {self.id[:12]}: {self.record.error}", "", self.record.exit_code or 125
-            )
+            raise self._failure()
         return self.record
 
     async def changes(self) -> AsyncIterator[MonitorRecord]:
@@ -190,6 +188,10 @@ class Monitor:
         """Let go of the monitor, which goes on without us."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
+
+    def _failure(self) -> LaunchError:
+        record = self.record
+        return LaunchError(f"cannot start {self.id[:12]}: {record.error}", exit_code=record.exit_code or 125)
 
     async def _told(self) -> None:
         async with self._news:
@@ -360,7 +362,10 @@ class Launcher:
         return await self._monitor(plan.id, Path(plan.socket), {"op": "launch", "folder": str(folder)}, [])
 
     async def exec(self, plan: ExecPlan) -> Monitor:
-        """Start a further program; LaunchError where it could not be."""
+        """Prepare a further program in a running container; it then waits for `go`.
+
+        LaunchError where the container does not run.
+        """
         file = os.memfd_create("plan", os.MFD_CLOEXEC)
         try:
             os.write(file, msgspec.json.encode(plan))
@@ -384,6 +389,9 @@ class Launcher:
                 theirs.close()
             monitor = Monitor(id, path, Line(ours))
             await monitor._told()
+            if monitor.record.status == "exited":
+                await monitor.close()
+                raise monitor._failure()
             if monitor.record.monitor:
                 return monitor
             await monitor.close()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import shutil
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from engine.errors import Conflict, NotFound
+from engine.launch import Launcher, Monitor
 from engine.launch.plan import ExecPlan, LaunchPlan, MonitorRecord, Overlay, Restart
 
 DEFAULT = [
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
-    "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT", "CAP_SETFCAP",
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
+    "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT", "CAP_SETFCAP",
 ]  # fmt: skip
 MOUNTS: list[dict[str, Any]] = [
     {"destination": "/proc", "type": "proc", "options": ["nosuid", "noexec", "nodev"]},
@@ -39,26 +45,14 @@ MASKED = [
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
+PROGRAMS = "cat chmod dd echo false grep head id kill ln ls mkdir mount mv readlink rm seq sh sleep stty tr true tty wc".split()
+
+
 def busybox_root(folder: Path) -> Path:
     """A root file system of one static program and its names."""
     (folder / "bin").mkdir(parents=True)
     shutil.copy("/usr/bin/busybox", folder / "bin" / "busybox")
-    for name in (
-        "sh",
-        "cat",
-        "sleep",
-        "echo",
-        "true",
-        "false",
-        "id",
-        "ls",
-        "mount",
-        "tty",
-        "stty",
-        "seq",
-        "kill",
-        "dd",
-    ):
+    for name in PROGRAMS:
         (folder / "bin" / name).symlink_to("busybox")
     for name in ("etc", "tmp", "root"):
         (folder / name).mkdir()
@@ -99,7 +93,7 @@ def config(args: list[str], **changes: Any) -> dict[str, Any]:
 
 
 class Bundle:
-    """One container's folder."""
+    """One container's folder, and what the engine would do with it."""
 
     def __init__(self, folder: Path, lower: list[Path], bundle: dict[str, Any], **plan: Any) -> None:
         self.folder = folder
@@ -162,3 +156,53 @@ class Bundle:
             "seccomp": "",
         }
         return ExecPlan(**defaults | changes)
+
+
+async def run(launcher: Launcher, bundle: Bundle) -> MonitorRecord:
+    """Start the container, wait for its end, and return how that was."""
+    monitor = await launcher.launch(bundle.folder)
+    try:
+        await monitor.go()
+        return await monitor.wait()
+    finally:
+        await monitor.close()
+
+
+async def execute(launcher: Launcher, plan: ExecPlan, input: bytes = b"") -> tuple[bytes, MonitorRecord]:
+    """Run a further program with `input` and return its output and how it ended."""
+    monitor = await launcher.exec(plan)
+    attachment = await monitor.attach(input=plan.stdin)
+    try:
+        await monitor.go()
+        if plan.stdin:
+            await attachment.write(input)
+            await attachment.close_write()
+        output = b""
+        while piece := await attachment.read():
+            output += piece[1]
+        return output, await monitor.wait()
+    finally:
+        attachment.close()
+        await monitor.close()
+
+
+@contextlib.asynccontextmanager
+async def started(launcher: Launcher, bundle: Bundle) -> AsyncIterator[Monitor]:
+    """A running container, killed at the end."""
+    monitor = await launcher.launch(bundle.folder)
+    try:
+        await monitor.go()
+        yield monitor
+    finally:
+        with contextlib.suppress(NotFound, Conflict):
+            await monitor.command("stop", signal=9, grace=0)
+        await monitor.wait()
+        await monitor.close()
+
+
+async def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    """Poll where the kernel has no event to wait for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.01)
