@@ -54,7 +54,7 @@ class TestSteps:
     def test_there_is_an_end_both_ways(self) -> None:
         assert turned(Limits(), "cpu", True) is None
         assert turned(Limits(cpus=0.01), "cpu", False) is None
-        assert turned(Limits(memory=4 * MiB), "memory", False) is None
+        assert turned(Limits(memory=8 * MiB), "memory", False) is None
         assert turned(Limits(), "io", True) is None
 
     def test_a_first_memory_limit_is_above_what_is_used_and_close_to_it(self) -> None:

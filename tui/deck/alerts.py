@@ -30,7 +30,9 @@ def alert(store: Store) -> Alert | None:
     """The most pressing: an engine that is gone, a container that just died, the one that waits most."""
     if store.gone:
         if store.stopped:
-            return Alert(f"{store.gone} · containers run on, their output is kept · press E to start it", "warn")
+            return Alert(
+                f"{store.gone} · containers run on, their output is kept · press E to start it", "warn"
+            )
         return Alert(f"{store.gone} · containers run on, their output is kept", "failed")
     if store.snapshot is None:
         return None

@@ -181,8 +181,10 @@ class DeckApp(App[int]):
 
         self.push_screen(HelpScreen())
 
-    async def action_quit(self) -> None:
+    def on_unmount(self) -> None:
         self.link.stop()
+
+    async def action_quit(self) -> None:
         self.exit(0)
 
 

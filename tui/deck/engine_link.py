@@ -86,7 +86,7 @@ class EngineLink:
         self._wake.set()
 
     def _follow(self) -> None:
-        tries = 0
+        tries, told = 0, ""
         while not self._stopping.is_set():
             answered = False
             try:
@@ -107,7 +107,8 @@ class EngineLink:
                 reason = "the engine went away and is being started again" if answered else str(error)
                 stopped = not self._may_start
             self._may_start = not stopped
-            if answered or tries == 0:
+            if answered or (not stopped and reason != told):
+                told = reason
                 self._post(EngineGone(reason, stopped))
             tries = 0 if answered else tries + 1
             self._wake.wait(BACKOFF[min(tries, len(BACKOFF) - 1)])

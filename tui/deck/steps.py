@@ -15,7 +15,7 @@ MiB = 1 << 20
 CPU_STEPS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
 PIDS_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 IO_STEPS = tuple(MiB * n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000))
-MEMORY_LEAST = 4 * MiB
+MEMORY_LEAST = 8 * MiB  # the engine takes 6 MiB at least
 
 
 def turn(
@@ -61,7 +61,7 @@ def cpu_scale(cores: int) -> list[float]:
 
 
 def memory_scale(total: int) -> list[int]:
-    """4M, 5M, 6M, 7M, 8M, 10M, 12M, 14M, 16M … : four steps for each doubling, below `total` bytes."""
+    """8M, 10M, 12M, 14M, 16M, 20M … : four steps for each doubling, below `total` bytes."""
     scale = []
     base = MEMORY_LEAST
     while base < total:
