@@ -34,6 +34,11 @@ class TiffinError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
+    @property
+    def kind(self) -> str:
+        """The name of its class, or of the nearest base of that in this module: what `revived` takes."""
+        return next(c.__name__ for c in type(self).__mro__ if c.__module__ == __name__)
+
 
 class BadRequest(TiffinError):
     """The caller asked for something malformed."""
@@ -96,3 +101,13 @@ class KernelError(TiffinError):
     def of(cls, doing: str, error: OSError, remedy: str = "") -> KernelError:
         """The error for an OSError met while `doing` (a phrase such as "writing /sys/fs/cgroup/x")."""
         return cls(doing, error.errno or 0, remedy)
+
+
+def revived(kind: str, message: str, remedy: str) -> TiffinError:
+    """An error that another process raised and told of, as the class it was there."""
+    cls = globals().get(kind)
+    if not (isinstance(cls, type) and issubclass(cls, TiffinError)):
+        cls = TiffinError
+    error = cls.__new__(cls)
+    TiffinError.__init__(error, message, remedy)  # its own constructor would build the message anew
+    return error

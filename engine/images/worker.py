@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from engine import errors
 from engine.errors import KernelError, TiffinError
 from engine.images import hiding, unpacking, verify
 from engine.launch.confine import confine
@@ -75,8 +74,7 @@ def main(order: Order) -> int:
                 f"working on {e.filename}" if e.filename else "working on an image", e
             ) from e
     except TiffinError as e:
-        kind = next(base.__name__ for base in type(e).__mro__ if base.__module__ == errors.__name__)
-        say({"error": {"kind": kind, "message": e.message, "remedy": e.remedy}})
+        say({"error": {"kind": e.kind, "message": e.message, "remedy": e.remedy}})
         return 1
     say({"result": result})
     return 0

@@ -76,10 +76,7 @@ async def work(
         last = await hearing
         status = await process.wait()
         if last.error is not None:
-            kind = getattr(errors, last.error.kind, errors.TiffinError)
-            failure = errors.TiffinError.__new__(kind)
-            errors.TiffinError.__init__(failure, last.error.message, last.error.remedy)
-            raise failure
+            raise errors.revived(last.error.kind, last.error.message, last.error.remedy)
         if not bytes(last.result):
             said = (await complaints).decode(errors="replace").strip().splitlines()
             raise _died(status, said[-1] if said else "")

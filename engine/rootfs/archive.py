@@ -15,8 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine import errors
-from engine.errors import TiffinError
+from engine.errors import TiffinError, revived
 from engine.model import JSON, Change, Problem
 from engine.rootfs.root import Root
 from engine.rootfs.worker import Diff, In, Job, Order, Out, Stat
@@ -168,7 +167,4 @@ def _failure(status: int, said: bytes) -> TiffinError:
     except msgspec.MsgspecError:
         last = (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
         return TiffinError(f"a worker process ended with status {status}: {last}", "look into engine.log")
-    kind = getattr(errors, problem.kind, TiffinError)
-    error: TiffinError = kind.__new__(kind)
-    TiffinError.__init__(error, problem.message, problem.remedy)
-    return error
+    return revived(problem.kind, problem.message, problem.remedy)

@@ -311,7 +311,7 @@ def _number(field: bytes) -> int:
     if field[0] in (0x80, 0xFF):  # GNU: a big-endian two's complement
         return int.from_bytes(field[1:], "big") - (256 ** (len(field) - 1) if field[0] == 0xFF else 0)
     digits = field.split(b"\0", 1)[0].strip()
-    if not all(48 <= c < 56 for c in digits):
+    if digits.strip(b"01234567"):
         raise malformed(f"a header has {field!r} for a number")
     return int(digits or b"0", 8)
 

@@ -204,7 +204,7 @@ def main(text: str) -> int:
     except BrokenPipeError:
         return 1
     except TiffinError as e:
-        failure = {"kind": type(e).__name__, "message": e.message, "remedy": e.remedy}
+        failure = {"kind": e.kind, "message": e.message, "remedy": e.remedy}
         os.write(2, msgspec.json.encode(failure))
         return 1
     return 0
