@@ -129,14 +129,19 @@ class Bundle:
         """What state.json says."""
         return msgspec.json.decode((self.folder / "state.json").read_bytes(), type=MonitorRecord)
 
+    def log_ends_with(self, text: bytes) -> bool:
+        """Whether this is the last that was written."""
+        segments = sorted((self.folder / "log").iterdir())
+        return bool(segments) and segments[-1].read_bytes().endswith(text)
+
     def output(self) -> bytes:
         """All that the program wrote, both streams in order of reading."""
-        text = b""
+        pieces = []
         for segment in sorted((self.folder / "log").iterdir()):
-            for record in segment.read_bytes().splitlines():
+            for record in segment.read_bytes().split(b"\n")[:-1]:
                 _, _, tag, rest = record.split(b" ", 3)
-                text += rest + (b"\n" if tag == b"F" else b"")
-        return text
+                pieces.append(rest + (b"\n" if tag == b"F" else b""))
+        return b"".join(pieces)
 
     def exec_plan(
         self, name: str, record: MonitorRecord, process: dict[str, Any], **changes: Any
