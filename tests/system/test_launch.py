@@ -382,11 +382,11 @@ async def test_monitor_killed_is_seen(launcher: Launcher, tmp_path: Path, root: 
 
 async def test_a_killed_launcher_is_replaced(launcher: Launcher, tmp_path: Path, root: Path) -> None:
     for n in range(3):
+        await launcher.start()
+        assert launcher.pid
         os.kill(launcher.pid, signal.SIGKILL)
         bundle = Bundle(tmp_path / f"box{n}", [root], config(["sh", "-c", f"exit {n}"]))
         assert (await run(launcher, bundle)).exit_code == n
-    await launcher.start()
-    assert launcher.pid
 
 
 async def test_launcher_ends_with_the_engine(tmp_path: Path) -> None:
