@@ -73,9 +73,8 @@ class Cgroup:
             prepare(self.hierarchy, os.path.dirname(self.path))
             self.create()
         except FileExistsError as error:
-            raise Conflict(
-                f"the cgroup {error.filename} exists already", "remove the container first"
-            ) from None
+            doing = f"making the cgroup {error.filename}: it exists already"
+            raise Conflict(doing, "remove the container first") from None
         except OSError as error:
             raise files.refusal(f"making the cgroup {error.filename}", error.filename, error) from None
 
@@ -103,7 +102,7 @@ class Cgroup:
         deadline = time.monotonic() + EMPTY_WITHIN
         while left:
             self.kill()
-            self._until(lambda: not self.pids(), "populated 0", deadline)
+            self._until(lambda: not self.pids(), deadline)
             left = [folder for folder in left if not _remove_tree(folder)]
             if left and time.monotonic() > deadline:
                 pids = ", ".join(map(str, self.pids())) or "none seen"
@@ -123,8 +122,8 @@ class Cgroup:
         with contextlib.suppress(OSError):
             files.write(f"{self.folders[0]}/cgroup.kill", "1")
             return
-        self._ask_freezer(frozen=True)  # so that nothing forks between the reading and the killing
         for _ in range(100):
+            self._ask_freezer(frozen=True)  # so that nothing forks between the reading and the killing
             pids = self.pids()
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -137,7 +136,7 @@ class Cgroup:
         """Stop every process in it and wait for that, at most a second; else thaws and raises KernelError."""
         self._freezer_or_raise()
         self._ask_freezer(frozen=True, strict=True)
-        if not self._until(self.frozen, "frozen 1", time.monotonic() + FREEZE_WITHIN):
+        if not self._until(self.frozen, time.monotonic() + FREEZE_WITHIN):
             self.thaw()
             remedy = "a process is stuck in the kernel (state D); try again"
             raise KernelError(f"freezing the cgroup {self.path}", errno.ETIMEDOUT, remedy)
@@ -190,7 +189,7 @@ class Cgroup:
         found = list[Controller]()
         for name, (kind, names) in KINDS.items():
             place = self.hierarchy.place(name, self.path)
-            found.append(kind(place) if place else Missing(names, f"this kernel has no {name} controller"))
+            found.append(kind(place) if place else Missing(names, f"this host has no {name} controller"))
         return found
 
     def _exists_or_raise(self) -> None:
@@ -200,24 +199,23 @@ class Cgroup:
     def _freezer_or_raise(self) -> None:
         self._exists_or_raise()
         if self.hierarchy.freezer(self.path) is None:
-            raise Unsupported(
-                "this kernel has no freezer", "use Linux 5.2 or later, or CONFIG_CGROUP_FREEZER"
-            )
+            remedy = "use Linux 5.2 or later, or CONFIG_CGROUP_FREEZER"
+            raise Unsupported(f"freezing the cgroup {self.path}: this kernel has no freezer", remedy)
 
     def _ask_freezer(self, *, frozen: bool, strict: bool = False) -> None:
         place = self.hierarchy.freezer(self.path)
         if place is None:
             return
-        file, value = ("cgroup.freeze", "1" if frozen else "0")
+        path, value = f"{place.folder}/cgroup.freeze", "1" if frozen else "0"
         if place.version == 1:
-            file, value = ("freezer.state", "FROZEN" if frozen else "THAWED")
+            path, value = f"{place.folder}/freezer.state", "FROZEN" if frozen else "THAWED"
         try:
-            files.write(f"{place.folder}/{file}", value)
+            files.write(path, value)
         except OSError as error:
             if strict:
-                raise files.refusal(f"writing {value} to {place.folder}/{file}", file, error) from None
+                raise files.refusal(f"writing {value} to {path}", path, error) from None
 
-    def _until(self, true: Callable[[], bool], event: str, deadline: float) -> bool:
+    def _until(self, true: Callable[[], bool], deadline: float) -> bool:
         """Wait until `true()`, woken by a change of cgroup.events; v1 has no event, so it is asked again."""
         events = None
         with contextlib.suppress(OSError):

@@ -94,8 +94,8 @@ class Io:
         number = int(raw.split("\n")[0].removeprefix("default") or DEFAULT_WEIGHT)
         weight = weight_of_bfq(number) if self._is_bfq else number
         value = None if weight == DEFAULT_WEIGHT else weight
-        idle = self._is_bfq and not bfq_disks()
-        why_not = "no effect: no disk of this host uses the bfq scheduler" if idle else ""
+        vain = value is not None and self._is_bfq and not bfq_disks()
+        why_not = "no effect: no disk of this host uses the bfq scheduler" if vain else ""
         return LimitReading(name="io_weight", value=value, file=file, raw=raw, why_not=why_not)
 
     def _throttles(self) -> list[LimitReading]:
@@ -127,13 +127,12 @@ def limit_of(text: str) -> IoLimit:
 
 
 def number_of(device: str) -> str:
-    """ "major:minor" of a device given so or by its path; raises BadRequest unless it is a block device."""
+    """The "major:minor" of a device given so or by its path; BadRequest unless it is a block device."""
     if not device.startswith("/"):
         if Path(f"/sys/dev/block/{device}").exists() and device.replace(":", "").isdecimal():
             return device
-        raise BadRequest(
-            f"io: there is no block device {device!r}", "name it /dev/… or MAJOR:MINOR, see lsblk"
-        )
+        remedy = "name it /dev/… or MAJOR:MINOR, see lsblk"
+        raise BadRequest(f"io: there is no block device {device!r}", remedy)
     try:
         info = Path(device).stat()
     except OSError as error:

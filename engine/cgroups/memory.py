@@ -42,9 +42,7 @@ class Memory:
             swap = self._reading("swap", "memory.swap.max", "the kernel does not count swap (CONFIG_SWAP)")
             return [memory, self._reading("memory_high", "memory.high"), swap]
         high = unsupported("memory_high", "memory.high is cgroup v2's; here the memory controller is v1")
-        swap = self._reading(
-            "swap", "memory.memsw.limit_in_bytes", "swap is not counted here (swapaccount=1)"
-        )
+        swap = self._reading("swap", "memory.memsw.limit_in_bytes", "swap is not counted (swapaccount=1)")
         if isinstance(swap.value, int) and isinstance(memory.value, int):
             swap = LimitReading(name="swap", value=swap.value - memory.value, file=swap.file, raw=swap.raw)
         return [memory, high, swap]
@@ -118,9 +116,8 @@ class Memory:
     def _reading(self, name: str, file: str, why_not: str = "") -> LimitReading:
         raw = files.read_or(f"{self.folder}/{file}")
         if not raw:
-            return unsupported(
-                name, why_not or f"the controller is not enabled: no {self.folder}/{file}", file
-            )
+            why_not = why_not or f"the controller is not enabled: no {self.folder}/{file}"
+            return unsupported(name, why_not, file)
         unlimited = raw == UNLIMITED or int(raw) >= V1_UNLIMITED
         return LimitReading(name=name, value=None if unlimited else int(raw), file=file, raw=raw)
 

@@ -64,6 +64,13 @@ class Host:
             self_memory=self_memory,
         )
 
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._pressure.close()
+        for kept in (self._stat, self._meminfo, self._diskstats):
+            kept.close()
+        self._drop_cards()
+
     def _net(self) -> Traffic:
         received = sent = 0
         for rx, tx in self._cards:
@@ -75,9 +82,7 @@ class Host:
         """Find disks and network cards anew."""
         self._age = 0
         self._disks.look()
-        for pair in self._cards:
-            for kept in pair:
-                kept.close()
+        self._drop_cards()
         folder = f"{self._root}/sys/class/net"
         self._cards = [
             (
@@ -86,6 +91,12 @@ class Host:
             )
             for name in cards(folder)
         ]
+
+    def _drop_cards(self) -> None:
+        for pair in self._cards:
+            for kept in pair:
+                kept.close()
+        self._cards = []
 
 
 def cards(folder: str = "/sys/class/net") -> list[str]:

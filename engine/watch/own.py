@@ -23,18 +23,20 @@ class Own:
 
     def __init__(self, group: Group, budget: Budget) -> None:
         hierarchy = group.hierarchy
-        self._folders = [folders[0] for folders in (group.engine_folders, group.monitor_folders) if folders]
-        self._cpu = [
-            sources.Cpu(hierarchy, path, budget) for path in (group.path("engine"), group.path("monitors"))
-        ]
+        folders = [folders[0] for folders in (group.engine_folders, group.monitor_folders) if folders]
+        self._folders = folders if all(os.path.isdir(folder) for folder in folders) else []
+        paths = group.path("engine"), group.path("monitors")
+        self._cpu = [sources.Cpu(hierarchy, path, budget) for path in paths]
         self._before: tuple[float, int] | None = None
         self._pss = dict[int, tuple[float, int]]()  # by pid: when measured, bytes
 
     def cpu(self) -> float | None:
         """Cores used since the last call; None at the first."""
         at, usage = time.monotonic(), self._usage()
-        before, self._before = self._before or (at, usage), (at, usage)
-        return rate(before[1], usage, (at - before[0]) * 1e6) if at > before[0] else None
+        before, self._before = self._before, None if usage is None else (at, usage)
+        if before is None or usage is None:
+            return None
+        return rate(before[1], usage, (at - before[0]) * 1e6)
 
     def memory(self) -> int | None:
         """Bytes, proportional set size; None until every process has been measured once."""
@@ -47,19 +49,25 @@ class Own:
         sizes = [size for _, size in self._pss.values()]
         return None if min(sizes, default=-1) < 0 else sum(sizes)
 
+    def close(self) -> None:
+        """Give all descriptors back."""
+        for source in self._cpu:
+            source.close()
+
     def pids(self) -> list[int]:
         """Its processes."""
         pids = [int(pid) for folder in self._folders for pid in read_or(f"{folder}/cgroup.procs").split()]
         return pids or [os.getpid()]
 
-    def _usage(self) -> int:
-        """CPU time in µs."""
+    def _usage(self) -> int | None:
+        """CPU time in µs; None where the cgroups have just gone."""
+        if not self._folders:
+            return time.process_time_ns() // 1000
         try:
             times = [source.read() for source in self._cpu]
         except Gone:
-            times = [None]
-        known = [used.usage for used in times if used]
-        return sum(known) if len(known) == len(times) else time.process_time_ns() // 1000
+            return None
+        return sum(used.usage for used in times if used)
 
 
 def pss(pid: int) -> int:

@@ -65,8 +65,8 @@ class Reader:
         at = time.monotonic()
         before = self._before or Counts(at)
         cpu = self._cpu.read()
-        # Where nothing ran, nothing was throttled, forked or allocated; memory can only have been reclaimed by
-        # others. Stalls and IO can go on without running.
+        # Where nothing ran, nothing was throttled, forked or allocated; others may have reclaimed memory.
+        # Stalls and IO go on without running.
         still = cpu is not None and cpu is before.cpu and self._still < sources.STALE
         self._still = self._still + 1 if still else 0
         throttling = before.throttling if still else self._cpu.throttling(cpu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -41,6 +42,7 @@ class Sampler:
         self._own = Own(group, self._budget)
         self._readers = dict[str, tuple[Target, Reader]]()
         self._asked = deque[tuple[str, tuple[Target, Reader] | None]]()
+        self._ticking = threading.Lock()
         self.gone: list[str] = []  # ids dropped in the last tick: their cgroup was removed
 
     def add(self, target: Target) -> None:
@@ -56,12 +58,30 @@ class Sampler:
 
     def tick(self) -> tuple[HostSample, dict[str, Sample]]:
         """The machine's sample and each target's, over the time since the tick before."""
+        with self._ticking:
+            self._take_in()
+            return self._read()
+
+    def close(self) -> None:
+        """Give all descriptors back, after a tick that may be under way in another thread."""
+        with self._ticking:
+            self._take_in()
+            for _, reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
+            self._host.close()
+            self._own.close()
+
+    def _take_in(self) -> None:
+        """Do what was asked for since the last tick."""
         while self._asked:
             id, wanted = self._asked.popleft()
             if id in self._readers:
                 self._readers.pop(id)[1].close()
             if wanted:
                 self._readers[id] = wanted
+
+    def _read(self) -> tuple[HostSample, dict[str, Sample]]:
         net = self._counters() if self._counters else {}
         samples = dict[str, Sample]()
         self.gone = []
@@ -73,9 +93,3 @@ class Sampler:
         for id in self.gone:
             self._readers.pop(id)[1].close()
         return self._host.sample(self._own.cpu(), self._own.memory()), samples
-
-    def close(self) -> None:
-        """Give all descriptors back."""
-        for _, reader in self._readers.values():
-            reader.close()
-        self._readers.clear()

@@ -19,9 +19,7 @@ from engine.watch.kept import Budget, Kept
 
 T = TypeVar("T")
 
-STALE = (
-    5  # ticks for which memory.stat, which costs as much as eight other files, is believed while usage stays
-)
+STALE = 5  # ticks for which memory.stat, as dear as eight other files, is believed while usage stays
 PHASES = itertools.cycle(range(STALE))  # so that not all cgroups' are due in the same tick
 Stalls = tuple[parse.Stall | None, parse.Stall | None, parse.Stall | None]
 
@@ -104,11 +102,9 @@ class Memory(Source):
         if self._v1:
             self._oom = self._keep("memory.oom_control", partial(parse.after, key=b"\noom_kill "))
             self._failures = self._keep("memory.failcnt", int)
-            self._swap_failures = self._keep(
-                "memory.memsw.failcnt", int
-            )  # where memory and swap end together
+            self._both_failures = self._keep("memory.memsw.failcnt", int)  # where memory and swap end at once
         else:
-            self._both = self._keep("memory.events", parse.memory_events)
+            self._counts = self._keep("memory.events", parse.memory_events)
         self._usage_then: int | None = None
         self._age = STALE
         self._phase = next(PHASES)
@@ -137,9 +133,9 @@ class Memory(Source):
         if self._v1:
             failures = self._failures.read()
             if failures is not None:
-                failures += self._swap_failures.read() or 0
+                failures += self._both_failures.read() or 0
             return parse.MemoryEvents(self._oom.read(), failures)
-        return self._both.read() or parse.MemoryEvents(None, None)
+        return self._counts.read() or parse.MemoryEvents(None, None)
 
     def close(self) -> None:
         """Give all descriptors back; what is read next is read anew."""

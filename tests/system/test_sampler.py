@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -236,12 +237,13 @@ def test_removed_target_is_read_no_more(ours: Group, sampler: Sampler) -> None:
     assert sampler.gone == []
 
 
-def test_descriptors_stay_within_the_budget_and_are_given_back(ours: Group) -> None:
+@pytest.mark.parametrize("limit", [0, 30, 1000])
+def test_descriptors_stay_within_the_budget_and_are_given_back(ours: Group, limit: int) -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
 
     before = descriptors()
-    sampler = Sampler(ours, budget=Budget(30))
+    sampler = Sampler(ours, budget=Budget(limit))
     for number in range(6):
         sampler.add(Target(str(number), new(ours)))
     sampler.tick()
@@ -249,7 +251,7 @@ def test_descriptors_stay_within_the_budget_and_are_given_back(ours: Group) -> N
     assert len(samples) == 6
     assert {sample.cpu for sample in samples.values()} == {0.0}
     assert {sample.pids for sample in samples.values()} == {0}
-    assert descriptors() - before <= 30
+    assert descriptors() - before <= limit
     sampler.close()
     assert descriptors() == before
 
@@ -273,12 +275,13 @@ def test_own_cost_is_that_of_the_engines_and_the_monitors_cgroups(ours: Group, s
     monitors = Cgroup(ours.hierarchy, ours.path("monitors"))
     ours.join()
     sampler.tick()
+    began = time.monotonic()
     with Program(ours.monitor_folders, *SPIN) as program:
         until(lambda: monitors.pids() == [program.process.pid])
         cgroup_seconds(monitors, 0.3)
         host = sampler.tick()[0]
         assert host.self_cpu is not None
-        assert host.self_cpu > 0.2
+        assert host.self_cpu * (time.monotonic() - began) > 0.25  # CPU seconds, however busy the machine
         assert host.self_memory is not None
         assert host.self_memory > 4 * MIB  # this process at least
     until(lambda: not monitors.pids())

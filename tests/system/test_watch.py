@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -14,7 +15,7 @@ from inside import group, new
 
 from engine.cgroups import Cgroup, Group
 from engine.model import ContainerState, ContainerSummary
-from engine.watch import Target, Watch
+from engine.watch import Target, Watch, live
 
 pytestmark = pytest.mark.system
 PROJECT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ class Room:
         self.cgroup: Cgroup = new(ours)
         self.containers = [summary("a")]
         self.watch = Watch(ours, interval=interval)
+        self.sampler = self.watch._sampler
         self.watch.add(Target("a", self.cgroup))
         self.watch.start(lambda: list(self.containers), lambda: {"a": 2})
 
@@ -63,6 +65,21 @@ async def test_tick_after_tick(room: Room) -> None:
     past = room.watch.history.history("a", fields=["pids"])
     assert past.fields["pids"][-1] == 0
     assert past.at[-1] == pytest.approx(third.at, abs=0.05)
+
+
+async def test_long_ticks_run_beside_the_loop(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONG", 0.0)
+    threads = set[str]()
+    tick = room.sampler.tick
+    monkeypatch.setattr(
+        room.sampler, "tick", lambda: (threads.add(threading.current_thread().name), tick())[1]
+    )
+    async with aclosing(room.watch.subscribe()) as snapshots:
+        while "MainThread" in threads or not threads:
+            threads.clear()
+            await anext(snapshots)
+            snapshot = await anext(snapshots)
+    assert snapshot.samples["a"].pids == 0
 
 
 @never
