@@ -42,7 +42,8 @@ class Leases:
         self._leases: dict[str, Lease] = {}
         self.published: dict[str, list[Publish]] = {}  # who changes it says so by `changed`
         self.changed = False
-        self._used: dict[str, set[int]] = {}  # addresses by network
+        self._members: dict[str, dict[str, str]] = {}  # by network: addresses by container id
+        self._used: dict[str, set[int]] = {}  # the same addresses as numbers
         self._last: dict[str, int] = {}  # the address given out last, by network
 
     def load(self) -> None:
@@ -69,6 +70,10 @@ class Leases:
     def all(self) -> list[Lease]:
         """Every lease."""
         return list(self._leases.values())
+
+    def members(self, network: str) -> dict[str, str]:
+        """Addresses by container id."""
+        return dict(self._members.get(network, {}))
 
     def reserve(self, container: str, network: NetworkSummary, veth: str) -> Lease:
         """The container's lease in `network`, its present or a new one; raises Conflict where it is full."""
@@ -121,10 +126,12 @@ class Leases:
 
     def _keep(self, lease: Lease) -> None:
         self._leases[lease.container] = lease
+        self._members.setdefault(lease.network, {})[lease.container] = lease.address
         self._used.setdefault(lease.network, set()).add(_number(lease))
 
     def _forget(self, lease: Lease) -> None:
         del self._leases[lease.container]
+        del self._members[lease.network][lease.container]
         self._used[lease.network].discard(_number(lease))
 
 

@@ -8,10 +8,10 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Network
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -51,6 +51,7 @@ class Networks:
         self._instance = instance
         self._file = instance.state / "networks.json"
         self._networks: dict[str, NetworkSummary] = {}
+        self._unbridged = [_unbridged(instance, "none"), _unbridged(instance, "host")]
         self._leases = Leases(instance.state / "leases.json")
         # One thread works with the kernel: it enters containers' namespaces, which the loop's must not. The
         # kernel makes one change of interfaces at a time anyway.
@@ -60,7 +61,7 @@ class Networks:
         self._guarded: frozenset[str] = frozenset()  # networks the table was last made for, or could not be
         self._ports = HostPorts()
         self._publishing = asyncio.Lock()
-        self._veths: dict[int, str] = {}  # names by index
+        self._indices: dict[str, int] = {}  # of the interfaces that `counters` reads
         self._statistics: RouteSocket | None = None
 
     async def start(self) -> None:
@@ -83,7 +84,7 @@ class Networks:
             ) from error
         self._networks = {network.name: network for network in stored}
         await self._settle_default()
-        self._veths = {port.index: port.name for port in await self._blocking(self._wired.ports)}
+        self._indices = {port.name: port.index for port in await self._blocking(self._wired.ports)}
 
     async def reconcile(self, containers: set[str], running: set[str]) -> None:
         """Give back what belongs to none of `containers`, and the ports of those that are not `running`.
@@ -94,8 +95,8 @@ class Networks:
         for lease in self._leases.all():
             if lease.container not in containers:
                 self._leases.release(lease.container)
-        for id in set(self._leases.published) - running:
-            self._withdraw(id)
+        ended = set(self._leases.published) - running
+        withdrawn = [publish for id in ended for publish in self._withdraw(id)]
         await self._blocking(self._leases.save)
         wanted = {lease.veth for lease in self._leases.all() if lease.container in running}
         ports = await self._blocking(self._wired.ports)
@@ -103,6 +104,7 @@ class Networks:
         await self._blocking(self._ports.take_again, self._leases.published)
         if await self._drop_unused():
             await self._guard()
+        await self._forget_udp(withdrawn)
 
     async def close(self) -> None:
         """Stop; what no container is connected to is taken out of the kernel, the rest goes on without us."""
@@ -143,21 +145,15 @@ class Networks:
 
     def list(self) -> Summaries:
         """All networks, the built-in ones first, each with the addresses of its containers."""
-        containers: dict[str, dict[str, str]] = {}
-        for lease in self._leases.all():
-            containers.setdefault(lease.network, {})[lease.container] = lease.address
-        return [
-            msgspec.structs.replace(network, containers=containers.get(network.name, {}))
-            for network in [self._networks[DEFAULT], *self._built_in(), *self._own()]
-        ]
+        return [self._with_members(network) for network in self._all()]
 
     def get(self, ref: str) -> NetworkSummary:
         """One network by its name, its id, or the unambiguous beginning of its id."""
-        networks = self.list()
+        networks = self._all()
         exact = [network for network in networks if ref in (network.name, network.id)]
         found = exact or [network for network in networks if ref and network.id.startswith(ref)]
         if len(found) == 1:
-            return found[0]
+            return self._with_members(found[0])
         if found:
             raise BadRequest(f"{len(found)} networks have an id that begins with {ref}", "give more of it")
         raise NotFound(
@@ -173,7 +169,7 @@ class Networks:
             raise BadRequest(f"{name!r} cannot be a network's name", "use letters, digits, and . _ - within")
         wanted = subnets.parse(subnet) if subnet else None
         taken = await self._taken()
-        if any(network.name == name for network in self.list()):
+        if any(network.name == name for network in self._all()):
             raise Conflict(f"there is a network {name} already", "choose another name")
         if wanted is None:
             wanted = subnets.choose(f"{self._instance.table}/{name}", [net for _, net in taken])
@@ -218,6 +214,7 @@ class Networks:
 
     def release(self, container: str) -> None:
         """Forget the container's address; for when it is removed."""
+        self._indices.pop(self._veth(container), None)
         self._leases.release(container)
         self._save_leases()
 
@@ -229,7 +226,7 @@ class Networks:
             index = await wired
         else:
             index, _ = await asyncio.gather(wired, self._guard())
-        self._veths[index] = lease.veth
+        self._indices[lease.veth] = index
 
     async def publish(self, container: str, lease: Lease, ports: Ports) -> Ports:
         """Lead ports of the host to the container; returns them with every host port chosen.
@@ -268,6 +265,9 @@ class Networks:
 
     async def _apply(self, changed: Ports) -> None:
         await self._firewall.apply()
+        await self._forget_udp(changed)
+
+    async def _forget_udp(self, changed: Ports) -> None:
         udp = {publish.host_port for publish in changed if publish.protocol == "udp"}
         if udp:
             await self._blocking(self._wired.forget_udp, udp)
@@ -276,12 +276,12 @@ class Networks:
         """What each container received and sent since it was connected, by `Lease.veth`."""
         if self._statistics is None:
             return {}
-        read, names = self._statistics.counters(), self._veths
+        read = self._statistics.counters()
         # What the host's end sent is what the container received.
         return {
-            names[index]: (c.tx_bytes, c.rx_bytes, c.tx_packets, c.rx_packets)
-            for index, c in read.items()
-            if index in names
+            veth: (c.tx_bytes, c.rx_bytes, c.tx_packets, c.rx_packets)
+            for veth, index in self._indices.items()
+            if (c := read.get(index)) is not None
         }
 
     async def checks(self) -> Findings:
@@ -358,13 +358,12 @@ class Networks:
     def _save(self) -> None:
         files.replace(self._file, msgspec.json.encode(list(self._networks.values())), sync=True)
 
-    def _built_in(self) -> Iterator[NetworkSummary]:
-        for driver in ("none", "host"):
-            id = hashlib.sha256(f"{self._instance.table} {driver}".encode()).hexdigest()
-            yield NetworkSummary(id=id, name=driver, driver=driver)
+    def _all(self) -> Summaries:
+        own = [network for name, network in self._networks.items() if name != DEFAULT]
+        return [self._networks[DEFAULT], *self._unbridged, *own]
 
-    def _own(self) -> Iterator[NetworkSummary]:
-        return (network for name, network in self._networks.items() if name != DEFAULT)
+    def _with_members(self, network: NetworkSummary) -> NetworkSummary:
+        return msgspec.structs.replace(network, containers=self._leases.members(network.name))
 
     def _free_bridge(self) -> str:
         """An unused name of at most 15 bytes: tiffin1, tiffin2, … or tf<tag>-1, …"""
@@ -376,6 +375,11 @@ class Networks:
         """The host's end for a container, 15 bytes: tf-<12 of its id>, or tf<4 of the tag><9 of its id>."""
         tag = self._instance.tag
         return f"tf{tag[:4]}{container[:9]}" if tag else f"tf-{container[:12]}"
+
+
+def _unbridged(instance: Instance, driver: Literal["none", "host"]) -> NetworkSummary:
+    id = hashlib.sha256(f"{instance.table} {driver}".encode()).hexdigest()  # the same each time
+    return NetworkSummary(id=id, name=driver, driver=driver)
 
 
 def _complain(saved: Future[None]) -> None:
