@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 
 from engine.cgroups import Cgroup
 from engine.containers.container import Container, recorded, told
@@ -12,6 +11,7 @@ from engine.containers.following import Follower
 from engine.containers.record import Record
 from engine.containers.rooms import Rooms
 from engine.errors import TiffinError
+from engine.kernel.paths import delete
 from engine.launch import Monitor
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,10 @@ def load(rooms: Rooms) -> list[Container]:
     containers = []
     for folder in sorted((rooms.instance.state / "containers").iterdir()):
         if folder.name.startswith((HALF_MADE, HALF_REMOVED)):
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                delete(folder)
+            except OSError as error:
+                log.warning("removing %s: %s", folder, error)
             continue
         try:
             record = Record.load(folder)

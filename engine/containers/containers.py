@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -26,8 +25,9 @@ from engine.containers.record import Record, new_id, new_name
 from engine.containers.registry import Registry
 from engine.containers.rooms import Rooms
 from engine.containers.starting import launch
-from engine.errors import Conflict, NotFound, TiffinError
+from engine.errors import Conflict, LaunchError, NotFound, TiffinError
 from engine.instance import Instance
+from engine.kernel.paths import delete
 from engine.launch import Attachment
 from engine.launch.signals import signal_number
 from engine.launch.validate import validate
@@ -100,6 +100,27 @@ class Containers:
 
     async def create(self, config: ContainerConfig, name: str = "") -> str:
         """Make a container, to be started later; its id. Nothing is left where any part is refused."""
+        container = self._make(config, name)
+        try:
+            if config.limits != Limits():
+                limits.readings(container)  # asks the kernel whether it will take them
+        except TiffinError:
+            await self.remove(container.id)
+            raise
+        return container.id
+
+    async def run(self, config: ContainerConfig, name: str = "") -> str:
+        """Create and start; a container whose program cannot be run stays, as Docker's, unless auto-removed."""
+        container = self._make(config, name)
+        try:
+            await self.start(container.id)
+        except TiffinError as error:
+            if config.auto_remove or not isinstance(error, LaunchError):
+                await self.remove(container.id, force=True)
+            raise
+        return container.id
+
+    def _make(self, config: ContainerConfig, name: str) -> Container:
         rooms, id = self.rooms, new_id()
         validate(config)
         image = rooms.images.get(config.image)
@@ -127,31 +148,16 @@ class Containers:
             cgroup = Cgroup(rooms.hierarchy, rooms.group.path(id), all_devices=config.privileged)
             container = Container(record, folder, cgroup)
             container.lease = lease
-            if config.limits != Limits():
-                limits.readings(
-                    container
-                )  # asks the kernel, on a cgroup of the moment, whether it would take them
         except BaseException:
             self.registry.free(name)
             rooms.networks.release(id)
             for leftover in (half_made, folder):
-                shutil.rmtree(leftover, ignore_errors=True)
+                delete(leftover)
             raise
         self.registry.add(container)
         rooms.events.emit("container", "create", id, name, {"image": config.image})
         rooms.watch.poke()
-        return id
-
-    async def run(self, config: ContainerConfig, name: str = "") -> str:
-        """Create and start; a container that cannot start is removed again if it asked for that."""
-        id = await self.create(config, name)
-        try:
-            await self.start(id)
-        except Exception:
-            if config.auto_remove:
-                await self.remove(id, force=True)
-            raise
-        return id
+        return container
 
     async def remove(self, ref: str, force: bool = False, volumes: bool = False) -> None:
         """Remove a container and everything of it; a running one only by `force`, which kills it."""
@@ -163,14 +169,19 @@ class Containers:
                     f"stop it first, or `tiffin rm --force {container.name}`",
                 )
             container.removing = True
-            if container.alive:
-                await self._end(container, signal.SIGKILL, 0)
+            try:
+                if container.alive:
+                    await self._end(container, signal.SIGKILL, 0)
+            except BaseException:
+                container.removing = False
+                raise
             doomed = container.folder.with_name(adopting.HALF_REMOVED + container.id)
             with contextlib.suppress(FileNotFoundError):
                 container.folder.rename(doomed)
             self.registry.drop(container)
             self.rooms.networks.release(container.id)
-            await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+            with contextlib.suppress(OSError):  # what cannot be deleted is tried again at the next start
+                await asyncio.to_thread(delete, doomed)
             if volumes or container.record.config.auto_remove:
                 await self.rooms.volumes.remove_anonymous(
                     container.record.anonymous_volumes, self.volume_users()
@@ -325,7 +336,7 @@ class Containers:
         upper, *lower = await layers_of(self.rooms, container)
         return await rootfs.diff(upper, lower)
 
-    async def archive_get(self, ref: str, path: str) -> AsyncIterator[bytes]:
+    async def archive_get(self, ref: str, path: str) -> rootfs.Stream:
         """A tar stream of what is at `path` in a container."""
         container = self.registry.find(ref)
         return await rootfs.archive_out(await root_of(self.rooms, container), path)

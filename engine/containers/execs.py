@@ -75,7 +75,7 @@ class Execs:
             raise Conflict(f"exec {id[:12]} was started already", "create another")
         self._require_running(exec.container)
         exec.monitor = await self.rooms.launcher.exec(await self._plan(exec))
-        attachment = await exec.monitor.attach(input=exec.config.stdin)
+        attachment = await exec.monitor.attach(input=exec.config.stdin, lossless=True)
         exec.follower = asyncio.create_task(self._follow(exec, exec.monitor))
         self.rooms.events.emit(
             "container", "exec_start", exec.container.id, exec.container.name, {"execID": exec.id}

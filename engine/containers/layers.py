@@ -25,9 +25,16 @@ def seccomp_program(rooms: Rooms, process: JSON) -> str:
 
 
 async def root_of(rooms: Rooms, container: Container) -> rootfs.Root:
-    """Its root for copying: as its processes see it where it runs, else its layers."""
+    """Its root for copying: as its processes see it where it runs, else its layers and volumes."""
     record = recorded(container.folder)
     if container.alive and record.pid:
         return rootfs.Running(record.pid, record.pid_start)
+    config = container.record.config
+    volumes = rooms.volumes.paths(config, container.record.anonymous_volumes)
+    binds = [
+        rootfs.Bind(volumes.get(mount.source, mount.source), mount.target, mount.read_only)
+        for mount in config.mounts
+        if mount.type != "tmpfs"
+    ]
     layers = await layers_of(rooms, container)
-    return rootfs.Stopped(layers, container.folder / "work")
+    return rootfs.Stopped(layers, container.folder / "work", binds, config.read_only)

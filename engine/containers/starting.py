@@ -39,7 +39,7 @@ async def launch(rooms: Rooms, container: Container) -> Monitor:
         await _connect(rooms, container, monitor)
         for waiting in container.attaching:
             if not waiting.done():
-                waiting.set_result(await monitor.attach(input=container.record.config.stdin))
+                waiting.set_result(await monitor.attach(input=container.record.config.stdin, lossless=True))
         container.attaching.clear()
         await monitor.go()
     except BaseException:
