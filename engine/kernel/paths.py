@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -58,6 +59,20 @@ def remove_tree(parent: int, name: str, depth: int = 64) -> None:
     finally:
         os.close(fd)
     os.rmdir(name, dir_fd=parent)
+
+
+def delete(path: str | os.PathLike[str]) -> None:
+    """`remove_tree` by path; what is not there is no error. Raises OSError."""
+    above, name = os.path.split(os.path.abspath(path))
+    try:
+        parent = os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            remove_tree(parent, name)
+    finally:
+        os.close(parent)
 
 
 def _empty(folder: int, top: int, depth: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import Conflict
+from engine.errors import Conflict, NotFound
 from engine.kernel import mount, pidfd
 from engine.kernel.paths import open_in_root
 from engine.kernel.syscalls import AT_FDCWD, CLONE_NEWNS, unshare
@@ -94,7 +94,11 @@ def _attach(top: int, bind: Bind) -> None:
             opened.callback(os.close, fd)
             return fd
 
-        tree = held(mount.clone_tree(AT_FDCWD, bind.source, recursive=True))
+        try:
+            tree = held(mount.clone_tree(AT_FDCWD, bind.source, recursive=True))
+        except FileNotFoundError:
+            gone = f"mounting {bind.source} on {bind.target} of the container: it does not exist any more"
+            raise NotFound(gone, "create it again") from None
         if bind.read_only:
             mount.set_attributes(tree, mount.MOUNT_ATTR_RDONLY, recursive=True)
         if stat.S_ISDIR(os.fstat(tree).st_mode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import web
@@ -38,8 +39,9 @@ class ArchiveRoutes:
         pieces = await self._containers.archive_get(request.match_info["ref"], _path(request))
         response = web.StreamResponse(headers={STAT: stat, "Content-Type": "application/x-tar"})
         await response.prepare(request)
-        async for piece in pieces:
-            await response.write(piece)
+        async with aclosing(pieces):  # a client that leaves early ends the worker that packs
+            async for piece in pieces:
+                await response.write(piece)
         return response
 
     async def put(self, request: web.Request) -> web.Response:
