@@ -146,7 +146,10 @@ class Response:
             head = self._file.readline()
             if not head.endswith(b"\n"):
                 raise gone()
-            size = int(head.split(b";")[0], 16)
+            try:
+                size = int(head.split(b";")[0], 16)
+            except ValueError:
+                raise gone() from None
             yield from self._exactly(size)
             self._file.readline()  # the chunk's line end; after the last, that of the (absent) trailer
             if size == 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from datetime import UTC, datetime
 
 from engine.errors import BadRequest
 
+LATEST = 253402300800.0  # the year 10000, which has five digits
 NEVER = "0001-01-01T00:00:00Z"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -33,19 +35,23 @@ def parse_time(text: str | None, field: str) -> float:
     """Unix seconds from a `since` or `until`: seconds, a duration back from now, or RFC 3339; 0: none."""
     if not text:
         return 0.0
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    if _DURATION.sub("", text) == "":
-        return time.time() - sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
-    try:
-        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-    except ValueError as error:
+    at = _read(text)
+    if at is None or not 0 <= at < LATEST:
         raise BadRequest(
             f"{field} is {text!r}", "give Unix seconds, a duration as 10m, or 2026-01-02T03:04:05Z"
-        ) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        )
+    return at
+
+
+def _read(text: str) -> float | None:
+    with contextlib.suppress(ValueError):
+        return float(text)
+    if _DURATION.sub("", text) == "":
+        return time.time() - sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+    with contextlib.suppress(ValueError):
+        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return None
 
 
 def ago(seconds: float) -> str:

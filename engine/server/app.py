@@ -15,7 +15,7 @@ from engine.errors import BadRequest, KernelError
 from engine.instance import Instance
 from engine.server.archive import ArchiveRoutes
 from engine.server.containers import ContainerRoutes
-from engine.server.http import MAX_BODY, Handler, carried_through, problems
+from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, problems
 from engine.server.images import ImageRoutes
 from engine.server.networks import NetworkRoutes
 from engine.server.output import OutputRoutes
@@ -91,6 +91,7 @@ def bind(instance: Instance) -> socket.socket:
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    request[BEGUN] = True
     response.headers["Server"] = "tiffin"
     response.headers.update(HEADERS)
 

@@ -183,5 +183,5 @@ class ContainerRoutes:
 def _grace(request: web.Request) -> float | None:
     grace = number(request, "t", float)
     if grace is not None and grace < 0:
-        return float("inf")  # Docker: wait as long as it takes
+        return -1  # Docker's word for as long as it takes, and the monitor's
     return grace

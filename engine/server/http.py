@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +19,8 @@ from engine.model import JSON, Problem
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 4 << 20  # bytes of a JSON body
+
+BEGUN = "begun"  # key of a request whose answer's head was sent
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ def number(request: web.Request, name: str, kind: type[int] | type[float] = int)
         value = kind(text)
     except ValueError as error:
         raise BadRequest(f"{name} is {text!r}", "give a number") from error
-    if value != value:
+    if not math.isfinite(value):
         raise BadRequest(f"{name} is {text!r}", "give a number")
     return value
 
@@ -117,10 +120,16 @@ def encode_lines(items: Iterable[object]) -> bytes:
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every failure into a Problem; one nobody foresaw is logged with its traceback."""
+    """Turn every failure into a Problem; one nobody foresaw is logged with its traceback.
+
+    Where the answer has begun already, all that can still be told is that it is not whole.
+    """
     try:
         return await handler(request)
     except TiffinError as error:
+        if BEGUN in request:
+            log.warning("%s %s was broken off: %s", request.method, request.path_qs, error)
+            return broken_off(request)
         return problem(error, request)
     except web.HTTPException as error:
         if error.status == 404:
@@ -130,6 +139,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         raise  # the client is gone: aiohttp's own business
     except Exception as error:
         log.exception("%s %s", request.method, request.path_qs)
+        if BEGUN in request:
+            return broken_off(request)
         return answer(
             Problem(
                 message=f"{request.method} {request.path} failed: {type(error).__name__}: {error}",
@@ -145,6 +156,13 @@ def problem(error: TiffinError, request: web.Request) -> web.Response:
     message = error.message if is_tiffin(request) else failure(error)
     told = Problem(message=message, remedy=error.remedy, kind=error.kind, exit_code=error.exit_code)
     return answer(told, error.status)
+
+
+def broken_off(request: web.Request) -> web.StreamResponse:
+    """End a connection in the middle of an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError
 
 
 def is_tiffin(request: web.Request) -> bool:

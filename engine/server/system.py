@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -14,7 +13,7 @@ from engine.containers import Containers
 from engine.docker import containers as container_shapes
 from engine.docker import system as shapes
 from engine.model import Event
-from engine.server.http import Route, answer, filters, moment, stream
+from engine.server.http import Route, answer, begin, encode_lines, filters, moment
 from engine.server.status import version
 from engine.server.volumes import volume_users
 
@@ -69,28 +68,28 @@ class SystemRoutes:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """GET /events."""
-
-        async def shaped() -> AsyncIterator[Any]:
-            async for event in self._events(request):
-                yield shapes.event(event)
-
-        return await stream(request, shaped())
+        return await self._send(request, shapes.event)
 
     async def nouns(self, request: web.Request) -> web.StreamResponse:
         """GET /tiffin/events."""
-        return await stream(request, self._events(request))
+        return await self._send(request, lambda event: event)
 
-    async def _events(self, request: web.Request) -> AsyncIterator[Event]:
+    async def _send(self, request: web.Request, shape: Callable[[Event], object]) -> web.StreamResponse:
         """Those since `since`, then those to come, up to `until`."""
         wanted = filters(request, shapes.EVENT_FILTERS)
         since, until = moment(request, "since"), moment(request, "until")
         events = self._containers.rooms.events
         with events.listen() as listener:
-            for event in events.since(since, until or math.inf) if request.query.get("since") else []:
-                if shapes.event_matches(event, wanted):
-                    yield event
-            if until:
-                asyncio.get_running_loop().call_later(max(0, until - time.time()), listener.close)
-            async for event in listener:
-                if shapes.event_matches(event, wanted):
-                    yield event
+            past = events.since(since, until or math.inf) if request.query.get("since") else []
+            end = asyncio.get_running_loop().call_later(max(0, until - time.time()), listener.close)
+            if not until:
+                end.cancel()
+            try:
+                response = await begin(request)
+                await response.write(encode_lines(shape(e) for e in past if shapes.event_matches(e, wanted)))
+                async for event in listener:
+                    if shapes.event_matches(event, wanted):
+                        await response.write(encode_lines([shape(event)]))
+            finally:
+                end.cancel()
+        return response

@@ -145,8 +145,9 @@ def test_times_are_read_in_all_of_dockers_ways() -> None:
     assert times.parse_time("1h30m", "since") == pytest.approx(time.time() - 5400, abs=5)
     assert times.parse_time("2027-01-15T08:00:00.250000000Z", "since") == NOW
     assert times.parse_time("2027-01-15T09:00:00.25+01:00", "since") == NOW
-    with pytest.raises(BadRequest, match="since"):
-        times.parse_time("yesterday", "since")
+    for strange in ("yesterday", "-5", "nan", "inf", "1e99", "99999-01-01"):
+        with pytest.raises(BadRequest, match="since"):
+            times.parse_time(strange, "since")
     assert times.rfc3339(0) == times.NEVER
 
 
