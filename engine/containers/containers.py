@@ -110,7 +110,7 @@ class Containers:
         return container.id
 
     async def run(self, config: ContainerConfig, name: str = "") -> str:
-        """Create and start; a container whose program cannot be run stays, as Docker's, unless auto-removed."""
+        """Create and start; one whose program cannot be run stays, as Docker's does, unless auto-removed."""
         container = self._make(config, name)
         try:
             await self.start(container.id)

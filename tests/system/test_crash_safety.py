@@ -30,8 +30,10 @@ def kill_all_but_monitors(status: EngineStatus) -> None:
 
 
 def alive(pid: int) -> bool:
+    """Whether any thread of it is left: the first one can be a zombie while others still hold its sockets."""
     try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        return state not in (b"Z", b"X") or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
     except OSError:
         return False
 
