@@ -80,6 +80,11 @@ def test_host() -> None:
     assert history.history(HOST, fields=["cores", "cpu"]).fields == {"cores": [2], "cpu": [1.5]}
 
 
+def test_field_of_containers_only_is_none_for_the_host() -> None:
+    history = filled(2)
+    assert history.history(HOST, fields=["cores", "pids"]).fields == {"cores": [2, 2], "pids": [None, None]}
+
+
 def test_unknown_field_is_refused() -> None:
     with pytest.raises(BadRequest, match="'frobs'"):
         filled(1).history("a", fields=["cpu", "frobs"])
