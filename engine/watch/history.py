@@ -52,8 +52,8 @@ class History:
     def history(self, id: str, seconds: float = SECONDS, fields: Iterable[str] = ()) -> model.History:
         """The last `seconds` of one series, from its first sample in them on; empty where there is none.
 
-        None in a column: there was no sample at that tick, or it could not tell. No fields means all; one that
-        neither machine nor container has raises BadRequest.
+        None in a column: there was no sample at that tick, or it could not tell. No fields means all; one
+        that neither machine nor container has raises BadRequest.
         """
         known = HOST_FIELDS if id == HOST else SAMPLE_FIELDS
         wanted = tuple(fields) or known
@@ -67,10 +67,9 @@ class History:
         slots = [tick % self._size for tick in range(self._tick - ticks + 1, self._tick + 1)]
         while slots and not series.present[slots[0]]:
             del slots[0]
-        columns = {
-            name: series.column(known.index(name), slots) if name in known else [None] * len(slots)
-            for name in wanted
-        }
+        columns = dict[str, list[float | None]]()
+        for name in wanted:
+            columns[name] = series.column(known.index(name), slots) if name in known else [None] * len(slots)
         return model.History(id=id, at=[self._times[slot] for slot in slots], fields=columns)
 
     def _of(self, id: str, fields: int) -> _Series:
