@@ -67,6 +67,9 @@ class Cgroup:
 
     def create(self) -> None:
         """Make it in every hierarchy or, on error, in none; makes its parent group when that is missing."""
+        if not self.all_devices and self.hierarchy.devices(self.path) is None:
+            doing = f"making the cgroup {self.path}: nothing here keeps it from the host's devices"
+            raise Unsupported(doing, "mount the devices controller, or start it with --privileged")
         try:
             self._mkdir()
         except FileNotFoundError:

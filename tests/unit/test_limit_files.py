@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fake_cgroupfs import V2_ONLY, host, write
+from fake_cgroupfs import V1_ONLY, V2_ONLY, host, write
 
 from engine.cgroups import Cgroup, detect, restoring, setting
 from engine.cgroups.cpu import shares_of_weight, weight_of_shares
@@ -121,6 +121,17 @@ def test_no_cgroup(tmp_path: Path) -> None:
     host(tmp_path, V2_ONLY, "cpu")
     with pytest.raises(NotFound):
         Cgroup(detect(tmp_path), "t/b").apply(LimitsChange(cpus=1))
+
+
+def test_without_a_device_filter_only_privileged_ones_are_made(tmp_path: Path) -> None:
+    hierarchy = detect(host(tmp_path, V1_ONLY))
+    for folder in hierarchy.folders("t"):
+        Path(folder).mkdir(parents=True)
+    with pytest.raises(Unsupported, match="devices"):
+        Cgroup(hierarchy, "t/b").create()
+    privileged = Cgroup(hierarchy, "t/b", all_devices=True)
+    privileged.create()
+    assert privileged.exists
 
 
 def test_throttles_as_io_max_shows_them(cgroup: Cgroup, folder: Path) -> None:
