@@ -29,6 +29,8 @@ class Alert(msgspec.Struct, frozen=True):
 def alert(store: Store) -> Alert | None:
     """The most pressing: an engine that is gone, a container that just died, the one that waits most."""
     if store.gone:
+        if store.snapshot is None:
+            return Alert(store.gone, "failed")
         told = f"{store.gone} · containers run on, their output is kept"
         return Alert(f"{told} · press E to start it", "warn") if store.stopped else Alert(told, "failed")
     if store.snapshot is None:

@@ -197,13 +197,10 @@ def _place(view: PaneView, inner: int, palette: Palette) -> Line:
     limit = view.container.limits.pids
     seconds = view.now - view.container.state.started_at
     procs = count(view.sample.pids) + (f"/{limit}" if limit is not None else "")
-    word = " proc" if view.sample.pids == 1 and limit is None else " procs"
+    word = "proc" if view.sample.pids == 1 and limit is None else "procs"
     right = Row()
-    if view.gauge == "pids":
-        right.join([_label(view, "pids", procs, palette)])
-    else:
-        right.add(procs, palette.style("text"))
-    right.add(word, palette.style("muted"))
+    right.join([_limit(view, "pids", procs, palette)]).add(" ", palette.style("muted"))
+    right.join([_label(view, "pids", word, palette)])
     where, up = address(view.container), f"{duration(seconds):>8}"
     if width(where) + right.cells + width(up) >= inner:
         up = f"{duration(seconds, 1):>4}"

@@ -126,7 +126,7 @@ class MainScreen(ActingScreen):
             return self._store.gone or "asking the engine …"
         if self._filter and self._store.containers:
             return f"nothing matches “{self._filter}” · Esc shows all"
-        return "no containers yet · n makes one, or on the command line: tiffin run host -- COMMAND"
+        return "no containers yet · n makes one, or in a shell: tiffin run host COMMAND"
 
     def _banner(self) -> Alert:
         store = self._store
