@@ -14,6 +14,7 @@ from pathlib import Path
 from engine.errors import TiffinError
 from engine.images.hiding import PREFIX, HostJob, HostLayer
 from engine.images.names import GO_ARCHITECTURES
+from engine.images.noticing import Times, notice
 from engine.images.workers import work
 from engine.instance import Instance
 from engine.kernel.inotify import Watch
@@ -46,7 +47,8 @@ class Host:
         self._places = [instance.state / "layers", instance.run / "layers", memory]
         self._layer: HostLayer | None = None
         self._looked = 0.0
-        self._watch: Watch | None = None
+        self._changed = False
+        self._watch: Watch | Times | None = None
         self._lock = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -69,44 +71,43 @@ class Host:
 
     async def lower(self) -> list[Path]:
         """The hiding layer and "/"; takes some 0.2 s at first and after /etc changed, else microseconds."""
-        if (
-            self._layer is None
-            or self._watch is None
-            or self._watch.changed()
-            or not os.path.isdir(self._layer.layer)
-        ):
+        if self._outdated():
             await self.refresh()
-        elif time.monotonic() - self._looked > STALE and (
-            self._refreshing is None or self._refreshing.done()
-        ):
+        elif time.monotonic() - self._looked > STALE and self._refreshing is None:
             self._refreshing = asyncio.create_task(self._refresh_later())
         assert self._layer is not None
         return [Path(self._layer.layer), Path("/")]
 
-    async def refresh(self) -> None:
-        """Look through the machine again and build another layer where something changed."""
-        asked = time.monotonic()
+    def _outdated(self) -> bool:
+        if self._watch is not None and self._watch.changed():
+            self._changed = True  # noted, because a watch tells only once
+        return self._changed or self._layer is None or not os.path.isdir(self._layer.layer)
+
+    async def refresh(self, always: bool = False) -> None:
+        """Look through the machine again if something changed or `always`; make another layer if need be."""
         async with self._lock:
-            if self._looked > asked:  # somebody else's look began after this call, and is done
+            if not (always or self._outdated()):  # somebody else has looked meanwhile
                 return
-            self._unwatch()
-            started = time.monotonic()
-            watch = await asyncio.to_thread(_watch_etc)  # before looking, so that no change falls between
+            watch = await asyncio.to_thread(notice, "/etc")  # before looking, so that no change falls between
             own = [self._instance.state, self._instance.run, self._instance.config]
             places = [str(place) for place in self._places]
             job = HostJob(own=[*map(str, own), places[-1]], places=places, state=str(self._instance.state))
+            looked = time.monotonic()
             try:
                 self._layer = await work(job, HostLayer)
             except BaseException:
-                if watch is not None:
-                    watch.close()
+                watch.close()
                 raise
-            self._watch, self._looked = watch, started
+            self._unwatch()
+            self._watch, self._looked, self._changed = watch, looked, False
             self._places = [Path(self._layer.place)]
 
     async def _refresh_later(self) -> None:
-        with contextlib.suppress(TiffinError):  # the next use that must wait for it says what is wrong
-            await self.refresh()
+        try:
+            with contextlib.suppress(TiffinError):  # the next use that must wait for it says what is wrong
+                await self.refresh(always=True)
+        finally:
+            self._refreshing = None
 
     def gaps(self) -> list[str]:
         """What of this machine a container from `host` lacks, a sentence each."""
@@ -145,17 +146,6 @@ class Host:
 def architecture() -> str:
     """What the OCI image-spec calls this machine."""
     return GO_ARCHITECTURES.get(platform.machine(), platform.machine())
-
-
-def _watch_etc() -> Watch | None:
-    """A watch on every folder of /etc; None where the host has none left: then every use looks anew."""
-    folders = ["/etc"]
-    for path, names, _ in os.walk("/etc"):
-        folders += [os.path.join(path, name) for name in names]
-    try:
-        return Watch(folders)
-    except OSError:
-        return None
 
 
 def mount_gaps(mountinfo: str | None = None) -> list[str]:

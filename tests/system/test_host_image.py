@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from engine import instance
-from engine.images import Images
+from engine.images import Images, noticing
 from engine.launch.plan import LaunchPlan, Overlay, Restart
 
 pytestmark = pytest.mark.system
@@ -135,8 +135,64 @@ async def test_a_new_key_is_hidden_from_the_next_container(images: Images, tmp_p
         assert after != before
         assert before[0].is_dir()  # running containers stand on it
         assert inside(after, tmp_path / "c", f"print(os.path.lexists({str(path)!r}))") == "False\n"
-    await images._host.refresh()
+    await images._host.refresh(always=True)
     assert await images.lower(images.get("host")) == before
+
+
+async def test_a_change_is_noticed_on_file_systems_that_tell_nothing(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noticing, "HEARD", frozenset())  # as on nfs
+    before = await images.lower(images.get("host"))
+    assert await images.lower(images.get("host")) == before
+    with planted(Path("/etc/tiffin-test.conf"), "x", 0o600):
+        assert await images.lower(images.get("host")) != before
+
+
+OVERLAID = """
+import asyncio, sys
+from engine import instance
+from engine.errors import Unsupported
+from engine.images import Images
+
+async def main(root):
+    images = Images(instance.find(root))
+    await images.open()
+    try:
+        print(len(await images.lower(images.get("host"))))
+    except Unsupported as e:
+        print(e)
+    await images.close()
+
+for root in sys.argv[1:]:
+    asyncio.run(main(root))
+"""
+
+
+def test_a_machine_that_is_itself_an_overlay(tmp_path: Path) -> None:
+    for name in ("upper", "work", "root"):
+        (tmp_path / name).mkdir()
+    script = f"""
+        set -e
+        mount -t overlay overlay -o lowerdir=/,upperdir=$1/upper,workdir=$1/work $1/root
+        mount --rbind /proc $1/root/proc
+        mount --rbind /dev $1/root/dev
+        mount -t tmpfs tmpfs $1/root/mnt
+        cat > $1/root/srv/script
+        export PYTHONPATH={Path(__file__).parents[2]}
+        exec chroot $1/root {sys.executable} /srv/script /srv/here /mnt/there
+    """
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path)],
+        input=OVERLAID, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    refused, accepted = done.stdout.splitlines()
+    assert refused.startswith(
+        "mounting an overlay over this machine's root, with its files in /srv/here/state: "
+    )
+    assert "use --root with a folder on a tmpfs" in refused
+    assert accepted == "2"
 
 
 @pytest.mark.parametrize(
