@@ -75,6 +75,7 @@ class Containers:
         """Take over what the last engine left, undo what it had half done, and start what should run."""
         rooms = await Rooms.open(instance)
         self = cls(rooms)
+        rooms.networks.name_of = self.registry.name_of
         rooms.watch.start(self.list, self._undo_counts)
         for container in adopting.load(rooms):
             self.registry.reserve(container.name, container.id)

@@ -39,6 +39,11 @@ class Registry:
             raise NotFound(f"there is no container {ref!r}", "`tiffin ps -a` lists them")
         return self._by_id[matches[0]]
 
+    def name_of(self, id: str) -> str:
+        """A container's name, or the short form of an id that is none's."""
+        container = self._by_id.get(id)
+        return container.name if container else id[:12]
+
     def reserve(self, name: str, id: str) -> None:
         """Take a name. Raises BadRequest for a malformed one, Conflict for one in use."""
         if not _NAME.fullmatch(name):

@@ -29,6 +29,7 @@ async def launch(rooms: Rooms, container: Container) -> Monitor:
     Returns once the program runs, or has run. Raises LaunchError (exit code 126 or 127 where the program is
     the reason), or whatever kept a part from being made; nothing of the attempt is left then.
     """
+    container.lease = rooms.networks.reserve(container.id, container.record.config.network)
     container.cgroup.create()
     monitor: Monitor | None = None
     try:
