@@ -10,6 +10,8 @@ import msgspec
 from engine.model import ContainerSummary, History, HostSample, Limits, Sample, Snapshot
 
 MINUTE = 60.0
+ALIVE = ("running", "paused")
+"""States in which a container has processes, and so a pane."""
 NO_SAMPLE = Sample()
 
 

@@ -12,7 +12,7 @@ from tui.deck.draw.bars import NEAR, history
 from tui.deck.draw.line import Line, Row, cut
 from tui.deck.draw.pane import STALLED, cpu_scale
 from tui.deck.selection import Gauge
-from tui.deck.store import Trace
+from tui.deck.store import ALIVE, Trace
 from tui.deck.theme import Ink, Palette
 from tui.presentation.quantities import ABSENT, cores, cores_limit, count, of_limit, share, size, size_limit
 from tui.presentation.states import VICTIM, look, why
@@ -201,7 +201,7 @@ def draw(
     row.add("✓" if marked else " ", palette.style("selected", ground)).add(
         f"{glyph} ", palette.style(tone, ground)
     )
-    running = state.status in ("running", "paused")
+    running = state.status in ALIVE
     for column, width in fit.columns:
         if column.key == "name":
             sign = f" {VICTIM}" if running and _number(view.sample.cpu_some) >= STALLED else ""

@@ -15,7 +15,7 @@ from tui.deck.logs.pane import LogPane
 from tui.deck.ordering import Ordering
 from tui.deck.screens.acting import ActingScreen
 from tui.deck.selection import GAUGES, Selection
-from tui.deck.store import Store
+from tui.deck.store import ALIVE, Store
 from tui.deck.tails import Tails
 from tui.deck.widgets.banner import Banner
 from tui.deck.widgets.host import HostStrip
@@ -24,7 +24,6 @@ from tui.deck.widgets.layout import LEAST_WIDTH, MOST_HEIGHT
 from tui.deck.widgets.panes import PaneGrid
 from tui.deck.widgets.table import ContainerTable
 
-ALIVE = ("running", "paused")
 LEAST_LOGS = 5  # rows
 
 
@@ -43,6 +42,7 @@ class MainScreen(ActingScreen):
         self._welcome_hidden = False
         self._tails = Tails(link, lambda fresh: self.app.call_later(self._tailed, fresh))
         self._drawn_seq = 0  # of the snapshot that is on the screen
+        self._logs_height = ""
 
     def compose(self) -> ComposeResult:
         yield HostStrip(self._store)
@@ -118,6 +118,8 @@ class MainScreen(ActingScreen):
         return list(order)
 
     def _matches(self, container: ContainerSummary) -> bool:
+        if not self._filter:
+            return True
         text = f"{container.name} {container.image} {container.state.status} {container.id}".lower()
         return all(word in text for word in self._filter.lower().split())
 
@@ -155,20 +157,18 @@ class MainScreen(ActingScreen):
             self._logs_height = wanted
             self.logs.styles.height = wanted
 
-    _logs_height = ""
-
     def _follow(self) -> None:
-        """Let the log pane show the selected container."""
+        """Let log pane and key bar be about the selected container."""
         if self._selection.current != self._shown:
             self._shown = self._selection.current
             container = self._store.containers.get(self._shown)
             self.logs.show(self._shown, container.tty if container else False)
-        self.refresh_words()
+        self._name_keys()
 
-    def refresh_words(self) -> None:
+    def _name_keys(self) -> None:
         """Name the keys by what they would do now."""
         container = self.current()
-        running = container is not None and container.state.status in ("running", "paused", "restarting")
+        running = container is not None and container.state.status in (*ALIVE, "restarting")
         paused = container is not None and container.state.status == "paused"
         self.keybar.words = {
             "container.start_stop": "stop" if running else "start",

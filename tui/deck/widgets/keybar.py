@@ -60,7 +60,7 @@ class KeyBar(DrawnLine):
         by_id = bindings(self.screen)
         row = Row()
         self._places = []
-        for id, text in SHOWN:
+        for id, text in (*self._of_focused(), *SHOWN):
             if id not in by_id:
                 continue
             keys = key_sign(by_id[id].key)
@@ -73,6 +73,15 @@ class KeyBar(DrawnLine):
             self._places.append((row.cells, row.cells + needs, by_id[id].action))
             row.add(f" {keys}", sign).add(f" {text} ", word)
         return row.fill(wide, word).segments
+
+    def _of_focused(self) -> list[tuple[str, str]]:
+        """Keys of the widget that has the focus: they come first."""
+        focused = self.screen.focused
+        return [
+            (active.binding.id, active.binding.description)
+            for active in self.screen.active_bindings.values()
+            if active.node is focused and active.binding.show and active.binding.id
+        ]
 
     def on_click(self, event: events.Click) -> None:
         for begin, end, action in self._places:

@@ -16,7 +16,7 @@ from tui.deck.draw import pane, stopped
 from tui.deck.draw.line import Line
 from tui.deck.messages import Opened, Picked
 from tui.deck.selection import Gauge, Selection
-from tui.deck.store import Store, Trace
+from tui.deck.store import ALIVE, Store, Trace
 from tui.deck.theme import palette_of
 from tui.deck.widgets import layout
 from tui.presentation.text import width as cell_width
@@ -33,6 +33,7 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._store = store
         self._selection = selection
         self._ids: Sequence[str] = ()
+        self._arranged: object = None  # what the layout was made for
         self._layout_now = layout.NOTHING
         self._drawn: dict[str, list[Line]] = {}  # of those in view
         self._names = 0
@@ -43,8 +44,8 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, ids: Sequence[str]) -> list[str]:
         """Take what is to be shown; the order it is shown in: panes first, then those that do not run."""
         containers = self._store.containers
-        running = [id for id in ids if containers[id].state.status in ("running", "paused")]
-        others = [id for id in ids if containers[id].state.status not in ("running", "paused")]
+        running = [id for id in ids if containers[id].state.status in ALIVE]
+        others = [id for id in ids if containers[id].state.status not in ALIVE]
         self._ids = [*running, *others]
         self._names = min(NAMES, max((cell_width(containers[id].name) for id in others), default=0))
         self._arrange(running, others)
@@ -52,14 +53,16 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _arrange(self, running: Sequence[str], others: Sequence[str]) -> None:
         wide, high = self.outer_size
+        if self._arranged == (arranged := (running, others, wide, high)):
+            return
+        self._arranged = arranged
         new = layout.arrange(running, others, wide, high)
         if new.height > high:  # the scroll bar takes a column
             new = layout.arrange(running, others, wide - self.scrollbar_size_vertical, high)
-        if new != self._layout_now:
-            self._layout_now = new
-            self.virtual_size = Size(max(0, wide - (new.height > high)), new.height)
-            self._drawn.clear()
-            self.refresh()
+        self._layout_now = new
+        self.virtual_size = Size(max(0, wide - (new.height > high)), new.height)
+        self._drawn.clear()
+        self.refresh()
 
     def on_resize(self) -> None:
         containers = self._store.containers
