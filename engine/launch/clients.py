@@ -1,5 +1,7 @@
 """The monitor's socket: clients that command, watch and attach, none of which it ever waits for.
 
+The program waits for one that attached as `lossless`: its output is not read while too much is queued there.
+
 The packets are described in ARCHITECTURE.md, "The monitor's socket".
 """
 
@@ -42,12 +44,18 @@ class Client:
         self.seen_pid = 0  # whose descriptors this client was sent last
         self.output = False
         self.input = False
+        self.lossless = False
         self._update()
 
     @property
     def pending(self) -> bool:
         """Whether something waits to be sent."""
         return bool(self._queue)
+
+    @property
+    def congested(self) -> bool:
+        """Whether the program should wait until this client has read more."""
+        return self.lossless and self._full(0)
 
     def send(self, kind: bytes, payload: bytes, fds: list[int] | None = None) -> None:
         """Send an answer or a record, now or as soon as the client reads."""
@@ -57,8 +65,8 @@ class Client:
             self._put(kind + payload, fds or [])
 
     def send_output(self, packet: bytes) -> None:
-        """Send a packet of output, or drop and count it where too much waits already."""
-        full = self._queued + len(packet) > OUTPUT_QUEUE or len(self._queue) >= QUEUE_LENGTH // 2
+        """Send a packet of output; unless lossless, drop and count it where too much waits already."""
+        full = self._full(len(packet)) and not self.lossless
         if full or self._dropped:  # what was dropped is told before anything that came after it
             self._dropped += len(packet) - 1
         else:
@@ -78,6 +86,9 @@ class Client:
                 _close_all(fds)
             self._queue.clear()
             self._server.gone(self)
+
+    def _full(self, more: int) -> bool:
+        return self._queued + more > OUTPUT_QUEUE or len(self._queue) >= QUEUE_LENGTH // 2
 
     def _update(self) -> None:
         if self._connection.fileno() >= 0:
@@ -114,6 +125,7 @@ class Client:
             dropped, self._dropped = self._dropped, 0
             self._put(b"D%d" % dropped, [])
         self._update()
+        self._server.on_room()
 
     def _ready(self, events: int) -> None:
         if events & OUT:
@@ -167,6 +179,7 @@ class Server:
         self.clients: list[Client] = []
         self.on_command = on_command
         self.on_input = on_input
+        self.on_room: Callable[[], None] = lambda: None  # a client has read, or gone
         self._on_gone = on_gone
         self._path = ""
         self._inode = 0
@@ -202,6 +215,12 @@ class Server:
         if client in self.clients:
             self.clients.remove(client)
             self._on_gone(client)
+            self.on_room()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the program should wait for a client."""
+        return any(client.congested for client in self.clients)
 
     def output(self, stream: bytes, data: bytes) -> None:
         """Pass a piece of output on to all who are attached."""

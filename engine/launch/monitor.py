@@ -76,6 +76,7 @@ class Monitor:
     def output(self, stream: bytes, data: bytes) -> None:
         """Pass output on."""
         self.server.output(stream, data)
+        self._regulate()
 
     def exited(self, code: int) -> None:
         """React to the program's end, or to init's before it."""
@@ -114,6 +115,7 @@ class Monitor:
         plan = self.plan
         self.stdio = Stdio(self.loop, started.pipes, plan["tty"], plan["stdin"], self.output)
         self.stdio.on_drained = lambda: self._pause_inputs(False)
+        self.server.on_room = self._regulate
         self.channel.setblocking(False)
         self.loop.watch(self.channel.fileno(), IN, self._from_init)
         self.loop.watch(self.pidfd, IN, self._program_ended)
@@ -124,7 +126,10 @@ class Monitor:
         """Let init exec, now or as soon as it is ready."""
         if self.channel and not self.released:
             self.released = True
-            self.channel.send(child.GO)
+            try:
+                self.channel.send(child.GO)
+            except OSError:  # init has ended; why, it has said before
+                pass
 
     def changed(self, durable: bool = False, **changes: Any) -> None:
         """Write the record and tell all who watch."""
@@ -212,6 +217,9 @@ class Monitor:
             if client.input:
                 client.pause(paused)
 
+    def _regulate(self) -> None:
+        self.stdio.hold(self.server.congested)
+
     def _gone(self, client: Client) -> None:
         if client is self.first and not self.released and not self.ended:
             self.abort("the engine ended before the container was started")
@@ -232,9 +240,11 @@ class Monitor:
         client.watching = True
         self._tell(client)
 
-    def do_attach(self, client: Client, output: bool = True, input: bool = False) -> None:
-        """Begin to send output, to take input, or both."""
-        client.output, client.input = output, input
+    def do_attach(
+        self, client: Client, output: bool = True, input: bool = False, lossless: bool = False
+    ) -> None:
+        """Begin to send output, to take input, or both; with `lossless` the program waits for this reader."""
+        client.output, client.input, client.lossless = output, input, lossless
         client.pause(input and self.stdio.full)
 
     def do_go(self, _client: Client) -> None:
@@ -269,12 +279,22 @@ class Monitor:
         self.stdio.resize(rows, cols)
 
     def _farewell(self) -> None:
-        waiting = True
-        while waiting and any(client.pending for client in self.server.clients):
+        """Let clients read what is queued for them: FAREWELL seconds, lossless ones as long as they stay."""
+        late = False
 
-            def give_up() -> None:
-                nonlocal waiting
-                waiting = False
+        def give_up() -> None:
+            nonlocal late
+            late = True
 
-            self.loop.after("farewell", FAREWELL, give_up)
+        self.loop.after("farewell", FAREWELL, give_up)
+        while True:
+            for client in list(self.server.clients):
+                if not client.pending or (late and not client.lossless):
+                    client.close()
+            if not self.server.clients:
+                return
+            if late and self.netns >= 0:  # the container may be started again meanwhile: let its network go
+                os.close(self.netns)
+                self.netns = -1
+                syscalls.unshare(syscalls.CLONE_NEWNET)
             self.loop.turn()

@@ -37,6 +37,7 @@ class Stdio:
         self._input = -1
         self._buffer = bytearray()
         self._closing = False
+        self._held = False
         self._size: tuple[int, int] | None = None
         self.on_drained: Callable[[], None] | None = None  # the input buffer has room again
         if tty:
@@ -80,6 +81,13 @@ class Stdio:
         if self._tty and self._input >= 0:
             fcntl.ioctl(self._input, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
+    def hold(self, held: bool) -> None:
+        """Leave the program's output unread for now, so that it comes to wait."""
+        if held != self._held:
+            self._held = held
+            for fd in self._readers:
+                self._watch(fd)
+
     def drain(self) -> None:
         """Read all that the ended program has written.
 
@@ -99,7 +107,12 @@ class Stdio:
     def _read_from(self, fd: int, stream: bytes) -> None:
         os.set_blocking(fd, False)
         self._readers[fd] = stream
-        self._loop.watch(fd, IN, lambda events: self._ready(fd, events))
+        self._watch(fd)
+
+    def _watch(self, fd: int) -> None:
+        # a hang-up counts also while held: what a pipe holds then is read at once, and that is not much
+        events = (0 if self._held else IN) | (OUT if fd == self._input and self._buffer else 0)
+        self._loop.watch(fd, events, lambda events: self._ready(fd, events))
 
     def _ready(self, fd: int, events: int) -> None:
         if events & OUT:
@@ -146,8 +159,7 @@ class Stdio:
             self._buffer.clear()
             self._closing = True
         if self._tty:
-            fd = self._input
-            self._loop.watch(fd, IN | (OUT if self._buffer else 0), lambda events: self._ready(fd, events))
+            self._watch(self._input)
         elif self._buffer:
             self._loop.watch(self._input, OUT, lambda _: self._write())
         elif self._closing:

@@ -6,6 +6,7 @@ asyncio throughout: nothing here blocks, and nothing forks without exec.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -177,11 +178,19 @@ class Monitor:
             await self._news.wait_for(lambda: self._closed)
         return self.record
 
-    async def attach(self, output: bool = True, input: bool = False) -> Attachment:
-        """A connection of its own for the program's streams."""
-        line = await Line.to(self.path)
-        attachment = Attachment(line)
-        await attachment.begin(output, input)
+    async def attach(self, output: bool = True, input: bool = False, lossless: bool = False) -> Attachment:
+        """A connection of its own for the program's streams; it waits for a reader that is `lossless`.
+
+        LaunchError where the program could not be started, NotFound where it has ended.
+        """
+        try:
+            attachment = Attachment(await Line.to(self.path))
+            await attachment.begin(output, input, lossless)
+        except NotFound:
+            record = await self.wait()
+            if record.error and not record.started_at:
+                raise self._failure() from None
+            raise
         return attachment
 
     async def close(self) -> None:
@@ -244,14 +253,16 @@ class Attachment:
         self._line = line
         self.dropped = 0  # bytes
 
-    async def begin(self, output: bool, input: bool) -> None:
-        """Ask the monitor for streams; Conflict where it refuses."""
-        await self._line.send(b"C" + json.dumps({"op": "attach", "output": output, "input": input}).encode())
-        packet, _ = await self._line.receive()
-        error = json.loads(packet[1:]).get("error") if packet else "it has ended"
-        if error:
+    async def begin(self, output: bool, input: bool, lossless: bool) -> None:
+        """Ask the monitor for streams; NotFound where it has ended."""
+        command = {"op": "attach", "output": output, "input": input, "lossless": lossless}
+        packet = b""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            await self._line.send(b"C" + json.dumps(command).encode())
+            packet, _ = await self._line.receive()
+        if not packet:
             self.close()
-            raise Conflict(f"attaching: {error}")
+            raise NotFound("attaching: the program has ended")
 
     async def read(self) -> tuple[Literal["stdout", "stderr"], bytes] | None:
         """The next piece of output; None at the end."""
