@@ -53,7 +53,11 @@ def stay(
     # waiting begins before the start, so that neither a quick end nor the removal after it is missed
     ended = client.waiting(ident, "removed" if removed else "next-exit" if begin else "not-running")
     with client.attach(ident, stdin=stdin) as stream:
-        end = talk.hold(stream, begin)
+        try:
+            end = talk.hold(stream, begin)
+        except BrokenPipeError:
+            print(f"tiffin: nobody reads its output; {name} goes on", file=sys.stderr)
+            raise
     while end is not End.DETACHED:
         try:
             return told(name, ended())

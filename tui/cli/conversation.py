@@ -75,11 +75,11 @@ class Conversation:
         """
         with ExitStack() as stack:
             stack.enter_context(_signals(self._notify, self._caught()))
+            if self._tty and self._stdin and sys.stdin.isatty():
+                stack.enter_context(terminal.raw(STDIN))
             if begin:
                 begin()
             if self._tty:
-                if self._stdin and sys.stdin.isatty():
-                    stack.enter_context(terminal.raw(STDIN))
                 stack.callback(self._tidy)
                 self._fit()
             self._take_input(stream)
@@ -151,7 +151,8 @@ class Conversation:
             left = False
             if self._keys:
                 data, left = self._keys.feed(data)
-            self._send(data)
+            if data:  # what is held back as a beginning of the detach keys is no end of input
+                self._send(data)
             if left:
                 self._notify.send(DETACH)
                 return

@@ -24,7 +24,7 @@ def raw(fd: int) -> Generator[None]:
     """Every key goes through unchanged inside the block; afterwards the settings are those from before."""
     before = termios.tcgetattr(fd)
     try:
-        tty.setraw(fd)
+        tty.setraw(fd, termios.TCSADRAIN)  # the default would throw away what was typed ahead
         yield
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
