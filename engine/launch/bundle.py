@@ -1,8 +1,9 @@
 """The OCI runtime-spec config.json of a container, from what the user asks and what the image says.
 
-Defaults and precedence are Docker's; field names the runtime-spec's (1.2). Two things are stricter, because
-no cgroup controller guards devices here: bind mounts and volumes are `nodev`, and the seccomp filter lets
-nobody make a device node. Privileged containers have neither.
+Defaults and precedence are Docker's; field names the runtime-spec's (1.2). Two things are stricter, so that
+the host's devices do not depend on a cgroup controller alone: bind mounts and volumes are `nodev`, and the
+seccomp filter lets nobody make a node of a device that is not in every /dev. Privileged containers have
+neither.
 """
 
 from __future__ import annotations

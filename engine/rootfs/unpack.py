@@ -65,6 +65,8 @@ def unpack(stream: Input, dirfd: int, *, whiteouts: bool, limit: int | None = No
             try:
                 unpacker.put(member, reader)
             except OSError as e:
+                if e.errno is None:  # not the kernel's: the decompressor's
+                    raise
                 remedy = "free some space there" if e.errno in (errno.ENOSPC, errno.EDQUOT) else ""
                 raise KernelError.of(f"unpacking {member.name!r}", e, remedy) from e
         unpacker.finish()
@@ -78,17 +80,13 @@ class _Unpacker:
     def __init__(self, root: int, whiteouts: bool) -> None:
         self._root = root
         self._whiteouts = whiteouts
-        self._parent: tuple[str, int] | None = (
-            None  # the last parent folder, opened: the next is often the same
-        )
+        self._parent: tuple[str, int] | None = None  # the last one, opened: the next is often the same
         self._folders: dict[str, int] = {}  # mtimes, set last because filling a folder changes its own
 
     def put(self, member: Member, reader: Reader) -> None:
         path = _inner(member.name, member.name)
         if not path:
-            if (
-                member.kind == "dir" and self._whiteouts
-            ):  # what is copied into a folder does not change its owner
+            if member.kind == "dir" and self._whiteouts:  # copying into a folder does not change itself
                 self._folder_metadata(os.dup(self._root), "", member)
             return
         folder, _, name = path.rpartition("/")
@@ -226,9 +224,8 @@ class _Unpacker:
         if member.kind == "symlink":
             os.symlink(member.target, name, dir_fd=parent)
         else:
-            os.mkfifo(
-                name, member.mode, dir_fd=parent
-            )  # no chmod after it: that would follow what replaced it
+            # No chmod after it: that would follow a link put in its place meanwhile.
+            os.mkfifo(name, member.mode & 0o1777, dir_fd=parent)
         os.chown(name, _owner(member.uid), _owner(member.gid), dir_fd=parent, follow_symlinks=False)
         if any(kept_xattr(key) for key in member.xattrs):
             os.fchdir(parent)

@@ -147,8 +147,13 @@ def receive(root: int, path: str) -> None:
     except NotADirectoryError as e:
         raise BadRequest(f"copying into {path}: it is not a folder", "name the folder to copy into") from e
     try:
-        unpack(_decompressed(), folder, whiteouts=False)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as e:
+        source = _decompressed()
+        unpack(source, folder, whiteouts=False)
+        while source.read(1 << 18):  # to its end, where the compressed ones have their checksum
+            pass
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as e:
+        if isinstance(e, OSError) and e.errno is not None:
+            raise
         raise BadRequest(f"reading the archive: {e}", "compress it anew") from e
     except KernelError as e:
         if e.errno == errno.EROFS:

@@ -262,8 +262,9 @@ async def test_compressed_archives(layers: Layers, pack: object) -> None:
     data = pack(tar_of(x="x" * 10000))  # type: ignore[operator]
     await rootfs.archive_in(root, "/data", pieces(data, 10))
     assert (layers.upper / "data/x").stat().st_size == 10000
-    with pytest.raises(BadRequest, match="archive"):
-        await rootfs.archive_in(root, "/data", pieces(data[: len(data) // 2]))
+    for damaged in (data[: len(data) // 2], data[:-9] + b"damaged!!"):
+        with pytest.raises(BadRequest, match="archive"):
+            await rootfs.archive_in(root, "/data", pieces(damaged))
 
 
 @pytest.mark.parametrize("data", [b"x" * 10000, tar_of(x="x" * 5000)[:3000], b"\x1f\x8bnonsense" * 100])

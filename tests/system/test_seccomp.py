@@ -145,7 +145,11 @@ def test_what_programs_need_is_allowed(default: Path) -> None:
         ("close_range", (50, 60, 0)),
         ("chroot", ("/",)),
     ]
-    assert run(default, *[(name, *arguments) for name, arguments in calls]) == ["ok"] * len(calls)
+    numbered = [(name, *arguments) for name, arguments in calls]
+    answers = run(default, *numbered)
+    assert answers == run(None, *numbered)  # a kernel may lack some, IPv6 for instance
+    assert answers[0] == "ok"
+    assert "EPERM" not in answers
 
 
 def test_device_nodes(default: Path, tmp_path: Path) -> None:
@@ -173,7 +177,7 @@ def test_device_nodes(default: Path, tmp_path: Path) -> None:
 def test_capabilities_open_what_they_are_for(cache: Path) -> None:
     admin = program(DEFAULT | {"CAP_SYS_ADMIN"}, cache)
     calls = (("unshare", 0), ("clone3", 0, 0), ("clone", NEWNS | FS), ("mount", "x", "/nowhere", "tmpfs", 0))
-    assert run(admin, *calls) == ["ok", "EINVAL", "EINVAL", "ENOENT"]
+    assert run(admin, *calls) == run(None, *calls) == ["ok", "EINVAL", "EINVAL", "ENOENT"]
     without = program(DEFAULT - {"SYS_CHROOT"}, cache)
     assert run(without, ("chroot", "/nowhere"), ("getpid",)) == ["EPERM", "ok"]
     nice = program({"CAP_SYS_NICE"}, cache)
