@@ -130,10 +130,22 @@ def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
     return result
 
 
-def set_name(name: str) -> None:
-    """Set what ps shows as this thread's comm, at most 15 bytes."""
-    text = ctypes.create_string_buffer(os.fsencode(name)[:15])
-    prctl(PR_SET_NAME, ctypes.addressof(text))
+class Title:
+    """What ps and /proc/PID/cmdline show of this process, written over its arguments, which must be done with."""
+
+    def __init__(self) -> None:
+        with open("/proc/self/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        self._start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end of proc_pid_stat(5)
+        self._room = end - self._start - 1
+
+    def set(self, text: str) -> None:
+        """Show `text`, as far as there is room; its first 15 bytes become the comm, too."""
+        raw = os.fsencode(text)[: self._room]
+        ctypes.memset(self._start, 0, self._room)
+        ctypes.memmove(self._start, raw, len(raw))
+        name = ctypes.create_string_buffer(raw[:15])
+        prctl(PR_SET_NAME, ctypes.addressof(name))
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:

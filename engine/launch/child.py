@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ)
 """What launcher and monitor ignore, and a program must not."""
 
+title = syscalls.Title()
+
 CHANNEL = 3  # the child's descriptor of its channel to the monitor
 READY, GO, TERMINAL = b"r", b"g", b"t"
 NOT_EXECUTABLE, NOT_FOUND, SETUP_FAILED = 126, 127, 125  # exit codes, as a shell's and Docker's

@@ -9,6 +9,7 @@ import struct
 import termios
 
 from engine.kernel import mount, paths
+from engine.launch.child import Failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,9 +88,14 @@ def bind_console(dev: int, slave: int) -> None:
 
 
 def take_null(root: int) -> None:
-    """Read standard input from the container's own /dev/null; the host's would show where it comes from."""
-    null = paths.open_in_root(root, "/dev/null", os.O_RDONLY, resolve=paths.RESOLVE_NO_SYMLINKS)
-    if os.fstat(null).st_rdev != os.makedev(1, 3):
-        raise OSError(22, "not the null device", "/dev/null")
+    """Read standard input from the container's own /dev/null; the host's would show where it comes from.
+
+    A running container may have put anything in its place: a pipe, for instance, that would block who opens it.
+    """
+    null = paths.open_in_root(root, "/dev/null", os.O_RDONLY | os.O_NONBLOCK)
+    found = os.fstat(null)
+    if not stat.S_ISCHR(found.st_mode) or found.st_rdev != os.makedev(1, 3):
+        raise Failed("the container's /dev/null is no longer the null device")
+    os.set_blocking(null, True)
     os.dup2(null, 0)
     os.close(null)

@@ -59,6 +59,7 @@ def serve(line: socket.socket) -> None:
         os.waitpid(middle, 0)
         events.register(taken, select.POLLIN)
         if line.fileno() in dict(events.poll()):
+            os.read(taken, 1)  # the spare ends too: the engine counts on having left nothing behind
             return
         if not os.read(taken, 1):  # the spare was killed; whoever does that might go on doing it
             time.sleep(0.1)
@@ -130,7 +131,7 @@ def main() -> None:
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-    syscalls.set_name("tiffin-launcher")
+    child.title.set("tiffin-launcher")
     os.umask(0o022)
     os.chdir("/")
     # From here on, no import: in a child the folders to import from may be a container's.

@@ -88,7 +88,7 @@ class Monitor:
         """Start the program and serve until all is over; a byte to `takes` has the launcher make the next spare."""
         for number in child.IGNORED:
             signal.signal(number, signal.SIG_IGN)  # only the end of its program ends a monitor
-        syscalls.set_name("tiffin-monitor")
+        child.title.set(f"tiffin-monitor {self.plan['id'][:12]}")
         gc.enable()
         try:
             self.server.listen(self.plan["socket"])

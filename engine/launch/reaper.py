@@ -6,6 +6,7 @@ import os
 import signal
 
 from engine.kernel import syscalls
+from engine.launch.child import title
 
 
 def fork() -> None:
@@ -27,7 +28,7 @@ def fork() -> None:
 
 
 def _reap(program: int, signals: set[signal.Signals]) -> None:
-    syscalls.set_name("tiffin-init")
+    title.set("tiffin-init")
     syscalls.close_range(0)  # the channel too: it must close when the program execs
     while True:
         number = signal.sigwait(signals)
