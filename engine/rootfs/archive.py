@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import TiffinError, revived
+from engine.errors import BadRequest, TiffinError, revived
 from engine.model import JSON, Change, Problem
 from engine.rootfs.root import Root
 from engine.rootfs.worker import Diff, In, Job, Order, Out, Stat
@@ -115,7 +115,10 @@ class _Worker:
 
     @classmethod
     async def start(cls, job: Job, stdin: int = asyncio.subprocess.DEVNULL) -> _Worker:
-        order = msgspec.json.encode(Order(job, os.getpid()), enc_hook=str).decode()
+        try:
+            order = msgspec.json.encode(Order(job, os.getpid()), enc_hook=str).decode()
+        except UnicodeEncodeError as e:
+            raise BadRequest("looking into a container's root: the path is no text", "copy its folder") from e
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-sP", "-m", "engine.rootfs.worker", order),

@@ -146,9 +146,14 @@ def _metadata(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns
 
 
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are none are written as escapes, for JSON cannot carry them."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def _change(path: str, kind: str, status: os.stat_result) -> Change:
     return Change(
-        path=os.fsencode(path).decode(errors="backslashreplace"),  # a name may be no text, JSON has to be
+        path=printable(path),
         kind=kind,  # type: ignore[arg-type]
         size=status.st_size if stat.S_ISREG(status.st_mode) and kind != "deleted" else 0,
         is_dir=stat.S_ISDIR(status.st_mode),

@@ -25,7 +25,7 @@ from engine.errors import BadRequest, KernelError, NotFound, NotPermitted, Tiffi
 from engine.kernel.paths import open_in_root
 from engine.launch.confine import CAP_SYS_ADMIN, WRITES_FILES, confine
 from engine.model import JSON, Change
-from engine.rootfs.changes import changes
+from engine.rootfs.changes import changes, printable
 from engine.rootfs.pack import pack, pack_entry
 from engine.rootfs.root import Root, open_root
 from engine.rootfs.unpack import unpack
@@ -42,6 +42,10 @@ _GO_MODES = {  # Go's os.FileMode, which Docker's clients read
     stat.S_IFIFO: 1 << 25,
     stat.S_IFSOCK: 1 << 24,
 }
+_FIRST, _LAST = (
+    -62135596800,
+    253402300799,
+)  # Unix seconds of the years 1 and 9999, which dates can be written of
 _GO_BITS = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 << 20}
 
 
@@ -107,7 +111,7 @@ def look(root: int, descriptors: int, path: str) -> JSON:
     status = place.status
     bits = sum(bit for unix, bit in _GO_BITS.items() if status.st_mode & unix)
     seconds, nanoseconds = divmod(status.st_mtime_ns, 10**9)
-    at = datetime.fromtimestamp(seconds, UTC)
+    at = datetime.fromtimestamp(max(_FIRST, min(seconds, _LAST)), UTC)
     target = ""
     if stat.S_ISLNK(status.st_mode):
         target = os.readlink(place.name, dir_fd=place.folder)
@@ -117,11 +121,11 @@ def look(root: int, descriptors: int, path: str) -> JSON:
         except OSError:  # it leads nowhere: told as it is written
             target = os.path.normpath(os.path.join(os.path.dirname(place.path), target))
     return {
-        "name": os.path.split(os.path.normpath(place.path))[1] or "/",
+        "name": printable(os.path.split(os.path.normpath(place.path))[1]) or "/",
         "size": status.st_size,
         "mode": _GO_MODES.get(stat.S_IFMT(status.st_mode), 0) | bits | status.st_mode & 0o777,
         "mtime": f"{at:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z",
-        "linkTarget": target,
+        "linkTarget": printable(target),
     }
 
 
@@ -205,7 +209,8 @@ def main(text: str) -> int:
         try:
             run(msgspec.json.decode(text, type=Order, dec_hook=_path))
         except OSError as e:
-            raise KernelError.of(f"copying {e.filename}" if e.filename else "copying", e) from e
+            where = f" at {e.filename}" if e.filename else ""
+            raise KernelError.of(f"looking into a container's root{where}", e) from e
     except BrokenPipeError:
         return 1
     except TiffinError as e:

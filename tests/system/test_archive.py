@@ -128,6 +128,19 @@ async def test_stat_is_dockers(layers: Layers) -> None:
     assert (await rootfs.stat(root, "/folder/"))["mode"] & 1 << 31
 
 
+async def test_stat_of_strange_things(layers: Layers) -> None:
+    name = b"\xff\n".decode(errors="surrogateescape")
+    (layers.base / "strange").symlink_to(name)
+    os.utime(layers.base / "etc/passwd", ns=(0, 2**62))
+    root = stopped(layers)
+    assert (await rootfs.stat(root, "/strange"))["linkTarget"] == "/\\xff\n"
+    assert (await rootfs.stat(root, "/etc/passwd"))["mtime"] > "2100"
+    with pytest.raises(BadRequest, match="no text"):
+        await rootfs.stat(root, name)
+    with pytest.raises(BadRequest, match="zero byte"):
+        await rootfs.stat(root, "/etc\0/x")
+
+
 async def test_into_a_stopped_one(layers: Layers) -> None:
     root = stopped(layers)
     await rootfs.archive_in(root, "/folder", pieces(tar_of(new="text", sub__deep="d", passwd="changed")))
