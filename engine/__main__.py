@@ -12,6 +12,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -55,6 +56,8 @@ def main() -> int:
     gc.disable()  # while all is made and nothing is garbage
     os.chdir("/")
     os.umask(0o022)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # about twenty descriptors for each container
     try:
         instance = find(args.root)
         with _locked(instance):

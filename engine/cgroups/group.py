@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from engine.cgroups import devices, files
 from engine.cgroups.hierarchy import CONTROLLERS, Hierarchy, Place
 
 ENGINE, MONITORS = "engine", "monitors"
+ENDING = 1.0  # seconds
 OWN = ("memory", "cpu")  # controllers tiffin's own processes join, so that no session's limit bears on them
 
 
@@ -58,11 +60,17 @@ class Group:
         return sorted(found - {ENGINE, MONITORS})
 
     def remove(self) -> bool:
-        """Remove it if nothing else is inside, this process leaving first; whether it is gone now."""
+        """Remove it if nothing else is inside, this process leaving first; whether it is gone now.
+
+        Blocks for at most a second, where the launcher's processes have not quite ended.
+        """
         pid = str(os.getpid())
+        deadline = time.monotonic() + ENDING
         for folder in self.engine_folders:
             if pid in files.read_or(f"{folder}/cgroup.procs").split():
                 _enter(os.path.dirname(os.path.dirname(folder)))
+            while files.read_or(f"{folder}/cgroup.procs") and time.monotonic() < deadline:
+                time.sleep(0.005)  # v1 tells nobody when a cgroup becomes empty
         gone = True
         for folder in (*self.engine_folders, *self.monitor_folders, *self.hierarchy.folders(self.name)):
             try:

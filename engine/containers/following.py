@@ -93,7 +93,7 @@ class Follower:
         container.paused = False
         self.rooms.watch.remove(container.id)
         await self.rooms.networks.unpublish(container.id)
-        container.cgroup.remove()
+        await asyncio.to_thread(container.cgroup.remove)  # it waits where a process is slow to die
         container.tell_exited()
         self.rooms.watch.poke()
         await self._ended(container, orphan)

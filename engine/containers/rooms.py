@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from engine.cgroups import Group, Hierarchy, detect
@@ -63,4 +64,4 @@ class Rooms:
         await self.networks.close()
         await self.images.close()
         self.events.close()
-        self.group.remove()
+        await asyncio.to_thread(self.group.remove)

@@ -14,7 +14,7 @@ from engine.client import EngineClient
 from engine.errors import EngineUnavailable
 from engine.instance import Instance, find
 
-PATIENCE = 60.0  # seconds; an emulated machine is slow
+PATIENCE = 30.0  # seconds; an emulated machine is slow
 
 
 @pytest.fixture
