@@ -65,6 +65,8 @@ class MountBody(Pascal):
     source: str | None = None
     read_only: bool | None = None
     tmpfs_options: Tmpfs | None = None
+    bind_options: dict[str, Any] | None = None
+    volume_options: dict[str, Any] | None = None
 
 
 class Log(Pascal):
@@ -124,6 +126,12 @@ class Extension(Pascal):
     stop_grace: float | None = None  # where it is not whole seconds
 
 
+class Networking(Pascal):
+    """NetworkingConfig."""
+
+    endpoints_config: dict[str, dict[str, Any] | None] | None = None
+
+
 class CreateBody(Pascal):
     """POST /containers/create."""
 
@@ -142,7 +150,7 @@ class CreateBody(Pascal):
     stop_timeout: int | None = None
     network_disabled: bool | None = None
     host_config: HostConfig | None = None
-    networking_config: dict[str, Any] | None = None
+    networking_config: Networking | None = None
     tiffin: Extension | None = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,8 @@ from engine.docker.body import (
     Extension,
     HostConfig,
     Log,
+    MountBody,
+    Networking,
     Restart,
     Rlimit,
     parse,
@@ -44,7 +45,7 @@ def from_docker(raw: JSON) -> ContainerConfig:
     given = raw.get("HostConfig") or {}
     host = parse(given, HostConfig, "HostConfig.")
     for mount in given.get("Mounts") or []:
-        mounts.check(mount)
+        parse(mount, MountBody, "HostConfig.Mounts.")  # told of fields that are not known
     extension = body.tiffin or Extension()
     if not body.image:
         raise BadRequest("Image is missing", "name an image; `tiffin images` lists them")
@@ -195,7 +196,7 @@ def _network(body: CreateBody, host: HostConfig) -> str:
             f"HostConfig.NetworkMode {mode!r}: a network shared with a container is not supported"
         )
     network = "none" if body.network_disabled else "bridge" if mode == "default" else mode
-    endpoints: dict[str, Any] = (body.networking_config or {}).get("EndpointsConfig") or {}
+    endpoints = (body.networking_config or Networking()).endpoints_config or {}
     for name, endpoint in endpoints.items():
         if name not in (mode, network):
             raise Unsupported(f"NetworkingConfig names a second network, {name!r}", "give one network")

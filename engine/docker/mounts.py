@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.docker.body import HostConfig, MountBody, Tmpfs, parse, size
+from engine.docker.body import HostConfig, MountBody, Tmpfs, size
 from engine.errors import BadRequest, Unsupported
-from engine.model import JSON, Mount
+from engine.model import Mount
 
 BIND_OPTIONS = ("rw", "ro", "z", "Z", "nocopy", "rprivate", "private", "consistent", "cached", "delegated")
 TMPFS_OPTIONS = ("rw", "ro", "noexec", "nosuid", "nodev")  # the last three are set on every tmpfs
@@ -38,25 +38,19 @@ def to_docker(mounts: list[Mount]) -> list[MountBody]:
     ]
 
 
-def check(raw: JSON) -> None:
-    """Refuse what a mount asks for beyond what there is."""
-    bare = {name: value for name, value in raw.items() if name not in ("BindOptions", "VolumeOptions")}
-    parse(bare, MountBody, "HostConfig.Mounts.")
-    for name, value in (raw.get("BindOptions") or {}).items():
-        if value and (name, value) not in (("Propagation", "rprivate"), ("Propagation", "private")):
-            raise Unsupported(
-                f"HostConfig.Mounts.BindOptions.{name} {value!r} is not supported", "leave it out"
-            )
-    for name, value in (raw.get("VolumeOptions") or {}).items():
-        if value and name != "NoCopy" and (name, value) != ("DriverConfig", {"Name": "local"}):
-            raise Unsupported(f"HostConfig.Mounts.VolumeOptions.{name} is not supported", "leave it out")
-
-
 def _mount(body: MountBody) -> Mount:
     if body.type not in ("bind", "volume", "tmpfs"):
         raise Unsupported(
             f"HostConfig.Mounts type {body.type!r} is not supported", "use bind, volume or tmpfs"
         )
+    for name, value in (body.bind_options or {}).items():
+        if value and (name, value) not in (("Propagation", "rprivate"), ("Propagation", "private")):
+            raise Unsupported(
+                f"HostConfig.Mounts.BindOptions.{name} {value!r} is not supported", "leave it out"
+            )
+    for name, value in (body.volume_options or {}).items():
+        if value and name != "NoCopy" and (name, value) != ("DriverConfig", {"Name": "local"}):
+            raise Unsupported(f"HostConfig.Mounts.VolumeOptions.{name} is not supported", "leave it out")
     options = body.tmpfs_options or Tmpfs()
     return Mount(
         type=body.type,  # type: ignore[arg-type]  # one of the three

@@ -59,7 +59,7 @@ class Server:
 
         app.on_shutdown.append(end_live)  # live streams end whole: their readers know that this was no crash
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, access_log=None, shutdown_timeout=PATIENCE, keepalive_timeout=3600
+            app, handler_cancellation=True, access_log=None, shutdown_timeout=PATIENCE
         )
 
     async def start(self, listening: socket.socket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from aiohttp import web
@@ -58,11 +58,14 @@ class _Raw(asyncio.StreamReaderProtocol):
 class Hijack:
     """A connection from the moment of the upgrade on."""
 
-    def __init__(self, request: web.Request, tty: bool) -> None:
+    def __init__(
+        self, request: web.Request, tty: bool, streams: Collection[str] = ("stdout", "stderr")
+    ) -> None:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError
         self._tty = tty
+        self._streams = streams
         self._transport = transport
         self._reader = asyncio.StreamReader(CHUNK)
         protocol = _Raw(self._reader, request.protocol)
@@ -75,7 +78,9 @@ class Hijack:
         self._writer.write(f"HTTP/1.1 {head}\r\nContent-Type: {kind}\r\n{fields}\r\n".encode())
 
     async def send(self, stream: str, data: bytes) -> None:
-        """Send a piece of output; waits while the client does not read."""
+        """Send a piece of output, if the client wants its stream; waits while the client does not read."""
+        if stream not in self._streams:
+            return
         self._writer.write(data if self._tty else frame(stream, data))
         await self._writer.drain()
 

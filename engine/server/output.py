@@ -83,16 +83,14 @@ class OutputRoutes:
     async def _records(
         self, request: web.Request, container: Container
     ) -> AsyncGenerator[AsyncIterator[list[logs.Record]]]:
-        tail = request.query.get("tail", "all")
-        if tail != "all" and not (tail.isascii() and tail.isdigit()):
-            raise BadRequest(f"tail is {tail!r}", "give a number of lines, or all")
+        asked = None if request.query.get("tail") == "all" else number(request, "tail")
+        tail = None if asked is None or asked < 0 else int(asked)
         since, until = moment(request, "since"), moment(request, "until")
-        lines = None if tail == "all" else int(tail)
         ended = asyncio.ensure_future(_ended(container))
         follow = logs.Follow(self._growth, ended) if flag(request, "follow") else None
         try:
             async with aclosing(
-                logs.records(container.log_dir, since=since, until=until, tail=lines, follow=follow)
+                logs.records(container.log_dir, since=since, until=until, tail=tail, follow=follow)
             ) as records:
                 yield records
         finally:

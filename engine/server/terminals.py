@@ -10,10 +10,12 @@ from engine import logs
 from engine.containers import Containers
 from engine.docker.config import exec_from_docker
 from engine.docker.system import failure
-from engine.errors import LaunchError
+from engine.errors import BadRequest, LaunchError
 from engine.model import JSON
 from engine.server.hijack import Hijack
 from engine.server.http import Route, answer, flag, is_tiffin, json_body, number
+
+SIZE_MAX = 1 << 16  # struct winsize has 16 bits for each
 
 
 class TerminalRoutes:
@@ -42,10 +44,11 @@ class TerminalRoutes:
         container = self._containers.get(request.match_info["ref"])
         config = container.record.config
         stdin = flag(request, "stdin") and config.stdin
+        streams = [name for name in ("stdout", "stderr") if flag(request, name)]
         attached = await self._containers.attach(container.id, input=stdin)
         now = time.time()
         try:
-            connection = Hijack(request, config.tty)
+            connection = Hijack(request, config.tty, streams)
             if flag(request, "logs"):
                 async for batch in logs.records(container.log_dir, until=now):
                     for record in batch:
@@ -53,6 +56,9 @@ class TerminalRoutes:
         except BaseException:
             attached.close()
             raise
+        if not flag(request, "stream"):
+            attached.close()
+            return connection.close()
         return await connection.pump(attached, stdin)
 
     async def resize(self, request: web.Request) -> web.Response:
@@ -123,4 +129,7 @@ class TerminalRoutes:
 
 def _size(request: web.Request) -> tuple[int, int]:
     """Rows and columns; 0, which clients send before they know, is taken as the usual 24 × 80."""
-    return int(number(request, "h") or 24), int(number(request, "w") or 80)
+    rows, cols = int(number(request, "h") or 24), int(number(request, "w") or 80)
+    if not (0 < rows < SIZE_MAX and 0 < cols < SIZE_MAX):
+        raise BadRequest(f"a terminal of {rows} rows and {cols} columns", f"give 1 to {SIZE_MAX - 1} of each")
+    return rows, cols

@@ -87,7 +87,7 @@ class TiffinRoutes:
         fields = [field for field in request.query.get("fields", "").split(",") if field]
         id = request.query.get("id", "")
         kept = self._watch.history
-        ids = [id if id in ("", "host") else self._containers.get(id).id] if id else kept.ids()
+        ids = [id if id == "host" else self._containers.get(id).id] if id else kept.ids()
         span = HISTORY if seconds is None else seconds
         return answer([kept.history(one, span, fields) for one in ids])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -260,3 +261,47 @@ def test_an_update_changes_what_it_names_and_nothing_else(raw: Any, change: Limi
     found = change_from_resources(parse(raw, UpdateBody), Limits(memory=100))
     assert found == change
     assert (found.io, found.cpu_idle, found.memory_high) == (UNSET, UNSET, UNSET)
+
+
+FIELDS = "Image Cmd Entrypoint Env Volumes StopTimeout Tiffin NetworkingConfig Healthcheck Labels Tty"
+HOST_FIELDS = (
+    "Memory MemorySwap NanoCpus CpuQuota CpuPeriod Binds Mounts Tmpfs PortBindings RestartPolicy LogConfig "
+    "Ulimits NetworkMode SecurityOpt ShmSize PidsLimit BlkioDeviceReadBps Other"
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),
+    max_leaves=6,
+)
+hosts = st.dictionaries(
+    st.sampled_from(HOST_FIELDS.split()),
+    json_values,
+    max_size=4,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "Image",
+                "Cmd",
+                "Entrypoint",
+                "Env",
+                "Volumes",
+                "StopTimeout",
+                "Tiffin",
+                "NetworkingConfig",
+                "Healthcheck",
+                "Labels",
+                "Tty",
+            ]
+        ),
+        json_values,
+        max_size=4,
+    ),
+    st.none() | hosts,
+)
+def test_whatever_is_sent_is_understood_or_refused(raw: dict[str, Any], host: dict[str, Any] | None) -> None:
+    with contextlib.suppress(BadRequest, Unsupported):
+        from_docker({"Image": "host", **raw, "HostConfig": host})
