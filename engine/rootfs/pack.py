@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from engine.errors import Unsupported
 from engine.kernel.paths import is_pseudo
-from engine.rootfs.tar import BLOCK, CHUNK, Kind, Member, header
+from engine.rootfs.header import header
+from engine.rootfs.tar import BLOCK, CHUNK, Kind, Member
 from engine.rootfs.unpack import kept_xattr
 
 DEEPEST = 400

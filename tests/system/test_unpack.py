@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from engine.errors import BadRequest, TiffinError
 from engine.kernel.paths import remove_tree
+from engine.rootfs.header import header
 from engine.rootfs.pack import pack
-from engine.rootfs.tar import Member, header
+from engine.rootfs.tar import Member
 from engine.rootfs.unpack import OPAQUE_XATTR, TooLarge, unpack
 
 pytestmark = pytest.mark.system

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest
-from engine.rootfs.tar import EXTENSION_LIMIT, Member, Reader, header
+from engine.rootfs.header import header
+from engine.rootfs.tar import EXTENSION_LIMIT, Member, Reader
 
 
 def read(data: bytes) -> list[tuple[Member, bytes]]:
@@ -163,7 +164,7 @@ def test_sparse_files_of_gnu_tar(tmp_path: Path, form: str) -> None:
     [b"1\n0\n-1\n", b"1\n9\n3\n", b"2\n4\n1\n0\n2\n", b"1\n0\n99999\n", b"9" * 30 + b"\n", b"3\n0\n"],
 )
 def test_hostile_sparse_maps_are_refused(extents: bytes) -> None:
-    from engine.rootfs.tar import _record
+    from engine.rootfs.header import _record
 
     records = _record(b"GNU.sparse.major", b"1") + _record(b"GNU.sparse.minor", b"0")
     records += _record(b"GNU.sparse.realsize", b"10")
