@@ -48,9 +48,12 @@ def _processes(containers: Containers) -> list[ProcessCost]:
         for container in containers.registry
         if container.monitor
     }
+    # A new monitor is in the launcher's cgroup until it has found the time to move to its own.
+    others = set(_pids(group.engine_folders)) - {os.getpid()} - monitors.keys()
+    known = monitors | {pid: monitors.get(pid, "") for pid in _pids(group.monitor_folders)}
     found = [_cost("engine", os.getpid())]
-    found += [_cost("launcher", pid) for pid in _pids(group.engine_folders) if pid != os.getpid()]
-    found += [_cost("monitor", pid, monitors.get(pid, "")) for pid in _pids(group.monitor_folders)]
+    found += [_cost("launcher", pid) for pid in sorted(others - known.keys())]
+    found += [_cost("monitor", pid, container) for pid, container in sorted(known.items())]
     return [cost for cost in found if cost is not None]
 
 
