@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Sequence
 
@@ -28,11 +29,14 @@ ELSEWHERE = "use --root with a folder on a tmpfs or on a disk's own file system 
 
 
 class HostJob(msgspec.Struct, frozen=True, tag=True):
-    """The paths of tiffin's `own` to hide, the `places` that may hold the layer, best first, and `state`."""
+    """The paths of tiffin's `own` to hide, and the `places` that may hold the layer, best first.
+
+    `private` is a folder on the file system where containers have their private layers.
+    """
 
     own: list[str]
     places: list[str]
-    state: str
+    private: str
 
 
 class HostLayer(msgspec.Struct, frozen=True):
@@ -48,10 +52,11 @@ def make(job: HostJob) -> HostLayer:
 
     Raises Unsupported where no overlay of the machine's root can be mounted, KernelError.
     """
-    place = _place(job.places, job.state)
+    place = _place(job.places, job.private)
     folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fchdir(mount.clone_tree(AT_FDCWD, "/"))
     os.chroot(".")
+    sys.meta_path.clear()  # what Python would import may be on one of the mounts that are missing now
     try:
         plan = secrets.plan(job.own)
     except OSError as e:
@@ -73,19 +78,19 @@ def _exists(name: str, folder: int) -> bool:
     return True
 
 
-def _place(places: Sequence[str], state: str) -> str:
+def _place(places: Sequence[str], private: str) -> str:
     """The first of the places from which a layer can be mounted above "/"."""
     refusal = errno.ELOOP
     for place in places:
         try:
             _private_folder(place)
-            _trial(place, state)
+            _trial(place, private)
         except OSError as e:
             refusal = e.errno or 0
         else:
             return place
     raise Unsupported(
-        f"mounting an overlay over this machine's root, with its files in {state}: {os.strerror(refusal)}",
+        f"mounting an overlay over this machine's root, with its files in {private}: {os.strerror(refusal)}",
         ELSEWHERE,
     )
 
@@ -100,17 +105,25 @@ def _private_folder(path: str) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
-def _trial(place: str, state: str) -> None:
+def _trial(place: str, private: str) -> None:
     """Make the file system that a container will have, attached nowhere, and let go of it."""
     with (
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as layer,
-        tempfile.TemporaryDirectory(prefix=".trial-", dir=state) as private,
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=private) as upper,
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=private) as work,
+        contextlib.ExitStack() as stack,
     ):
-        upper, work = os.path.join(private, "upper"), os.path.join(private, "work")
-        os.mkdir(upper)
-        os.mkdir(work)
         os.setxattr(layer, OPAQUE_XATTR, b"n")  # a tmpfs can be built without these
-        options: dict[str, str | None] = {"lowerdir": f"{layer}:/", "upperdir": upper, "workdir": work}
+        names = []
+        for path in (layer, upper, work):  # by descriptor, because fsconfig(2) takes at most 255 bytes
+            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
+            names.append(f"/proc/self/fd/{fd}")
+        options: dict[str, str | None] = {
+            "lowerdir": f"{names[0]}:/",
+            "upperdir": names[1],
+            "workdir": names[2],
+        }
         os.close(mount.filesystem("overlay", options))
 
 

@@ -91,7 +91,7 @@ class Host:
             watch = await asyncio.to_thread(notice, "/etc")  # before looking, so that no change falls between
             own = [self._instance.state, self._instance.run, self._instance.config]
             places = [str(place) for place in self._places]
-            job = HostJob(own=[*map(str, own), places[-1]], places=places, state=str(self._instance.state))
+            job = HostJob([*map(str, own), places[-1]], places, str(self._instance.state / "layers"))
             looked = time.monotonic()
             try:
                 self._layer = await work(job, HostLayer)

@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from engine.errors import BadRequest, Conflict, Corrupt, KernelError, NotFound
 from engine.images import host, names, oci
@@ -23,6 +24,8 @@ from engine.model import ImageConfig, ImageRemoval, ImageSummary
 
 ID_PREFIX = re.compile("(?:sha256:)?([0-9a-f]{4,64})")
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Source = str | os.PathLike[str] | AsyncIterable[bytes]
 Paths = list[Path]  # within the class, `list` is its method
 Sentences = list[str]
@@ -159,9 +162,14 @@ class Images:
             finally:
                 if isinstance(archive, int):
                     os.close(archive)
-                await asyncio.to_thread(self._discard, temporary)
-            async with self._lock:
-                await asyncio.to_thread(self._enter, layer, name)
+                await _in_thread(self._discard, temporary)
+            try:
+                async with self._lock:
+                    await _in_thread(self._enter, layer, name)
+            except BaseException:
+                self._garbage.add(layer.digest)
+                self._spare.add(layer.diff_id)
+                raise
         return self.get(name)
 
     def _discard(self, temporary: str) -> None:
@@ -179,6 +187,8 @@ class Images:
             history=[oci.Step(created=created, created_by="tiffin import", comment="a root file system")],
         )
         manifest = oci.Manifest(
+            schema_version=2,
+            media_type=oci.MANIFEST,
             config=self._store.put(oci.CONFIG, oci.encode(config)),
             layers=[oci.Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)],
         )
@@ -199,9 +209,9 @@ class Images:
             )
         async with self._lock:
             try:
-                removal = await asyncio.to_thread(self._remove, ref, in_use, force)
+                removal = await _in_thread(self._remove, ref, in_use, force)
             except NotFound:
-                removal = await asyncio.to_thread(self._remove_unreadable, ref)
+                removal = await _in_thread(self._remove_unreadable, ref)
         await self._collect()
         return removal
 
@@ -258,15 +268,25 @@ class Images:
                 garbage, self._garbage = self._garbage, set()
                 spare, self._spare = self._spare, set()
                 wanted = self._diff_ids()
-                await asyncio.to_thread(self._store.delete, garbage)
-                if wanted is not None and (spare := spare - wanted):
-                    await asyncio.to_thread(self._layers.delete, spare)
+                await _in_thread(self._store.delete, garbage)
+                if wanted is not None:
+                    await _in_thread(self._layers.delete, spare - wanted)
 
     def _diff_ids(self) -> set[str] | None:
         """Those of all images; None where that cannot be told."""
         with contextlib.suppress(Corrupt):
             return {diff_id for image in self._store.images() for diff_id in image.config.rootfs.diff_ids}
         return None
+
+
+async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run it beside the loop, to its end even if the caller is cancelled, so that a lock covers all of it."""
+    task = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _normal(ref: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -45,21 +45,23 @@ class Descriptor(Document, frozen=True):
     data: str | None = None
 
 
-class Index(Document, frozen=True, omit_defaults=False):
+class Index(Document, frozen=True, kw_only=True):
     """The images of a layout, or one image for several platforms."""
 
-    schema_version: int = 2
-    media_type: str = INDEX
-    manifests: list[Descriptor] = []
+    schema_version: Literal[2]
+    media_type: str = ""
+    manifests: list[Descriptor]
+    annotations: dict[str, str] = {}
 
 
-class Manifest(Document, frozen=True, omit_defaults=False):
+class Manifest(Document, frozen=True, kw_only=True):
     """One image for one platform: its config and its layers, lowest first."""
 
+    schema_version: Literal[2]
+    media_type: str = ""
     config: Descriptor
     layers: list[Descriptor]
-    schema_version: int = 2
-    media_type: str = MANIFEST
+    annotations: dict[str, str] = {}
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):

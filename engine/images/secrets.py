@@ -35,11 +35,7 @@ EMPTIED = (
     "/etc/NetworkManager/system-connections", "/var/lib/NetworkManager", "/var/lib/bluetooth", "/var/lib/iwd",
     "/var/lib/private", "/var/lib/cloud", "/var/lib/sss", "/var/lib/samba/private", "/var/lib/tailscale",
 )  # fmt: skip
-PRUNED = (
-    "/var/log",
-    "/var/mail",
-    "/var/spool",
-)  # programs want their folder there; what is in it is the host's
+PRUNED = ("/var/log", "/var/mail", "/var/spool")  # programs want their folders there, not what is in them
 GONE = (
     # Hidden before they exist, too: what the host writes later shows through in running containers.
     "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/security/opasswd",
@@ -118,12 +114,12 @@ class _Plan:
     def hide(self, path: str) -> None:
         """Take one file or folder away; one that does not exist yet, too."""
         folder, name = os.path.split(path)
-        folder = os.path.realpath(folder)
-        if os.path.isdir(folder):
-            path = os.path.join(folder, name)
-            self.entries[path] = Entry(path, "whiteout")
-        if os.path.islink(path) and (target := os.path.realpath(path)) and os.path.isfile(target):
-            self.entries[target] = Entry(target, "whiteout")
+        for found in {
+            os.path.join(os.path.realpath(folder), name),
+            os.path.realpath(path),
+        }:  # link and target
+            if os.path.isdir(os.path.dirname(found)):
+                self.entries[found] = Entry(found, "whiteout")
 
     def empty(self, path: str) -> None:
         """Leave a folder as it is, with nothing in it."""
@@ -219,11 +215,7 @@ def _private_homes() -> Iterator[str]:
         if len(user) < 7 or not user[2].isdigit() or 0 < int(user[2]) < 1000:
             continue
         home = os.path.normpath(user[5])
-        if (
-            home.startswith("/")
-            and home != "/"
-            and not any(f"{part}/".startswith(f"{home}/") for part in SYSTEM)
-        ):
+        if home.startswith("/") and not any(f"{part}/".startswith(f"{home}/") for part in ("", *SYSTEM)):
             yield home
 
 

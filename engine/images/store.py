@@ -51,7 +51,11 @@ class Store:
             if not (self.folder / "oci-layout").exists():
                 files.replace(self.folder / "oci-layout", '{"imageLayoutVersion":"1.0.0"}', sync=True)
             if not (self.folder / "index.json").exists():
-                files.replace(self.folder / "index.json", oci.encode(oci.Index()), sync=True)
+                files.replace(
+                    self.folder / "index.json",
+                    oci.encode(oci.Index(schema_version=2, media_type=oci.INDEX, manifests=[])),
+                    sync=True,
+                )
             for path in (*self.blobs.glob(f"{TEMPORARY}*"), *self.folder.glob("*.tmp")):
                 path.unlink()
         except OSError as e:

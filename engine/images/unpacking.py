@@ -66,7 +66,7 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
     with _Blob(blobs, job.temporary) as blob, _Layer(layers, job.temporary) as layer:
         source = _Source(blob, progress)
         tape = _Tape(source.decoded(), job.limit)
-        unpacked = _fill(layer, tape, job.limit)
+        unpacked = _fill(layer, tape, job.limit, whole=True)
         if not os.listdir("/"):
             raise BadRequest(
                 "importing the archive: there is nothing in it", "give the tar of a root file system"
@@ -75,7 +75,7 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
             diff_id=tape.digest(),
             unpacked=unpacked,
             architecture=elf.architecture("/"),
-            shell=os.access("/bin/sh", os.X_OK),
+            shell=os.path.isfile("/bin/sh") and os.access("/bin/sh", os.X_OK),
             media_type=source.media_type,
             digest=blob.digest(),
             size=blob.size,
@@ -111,13 +111,16 @@ def _open_folder(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def _fill(layer: _Layer, tape: _Tape, limit: int) -> int:
-    """Unpack the archive into the layer and read what follows it; returns the bytes of the files' content."""
+def _fill(layer: _Layer, tape: _Tape, limit: int, *, whole: bool = False) -> int:
+    """Unpack the archive into the layer and read what follows it; returns the bytes of the files' content.
+
+    With `whole` an archive that lacks its end mark is refused; where a digest tells, some leave it out.
+    """
     try:
         if not _begins_archive(tape.peek(BLOCK)):
             raise BadRequest("reading the archive: it is no tar archive", REMEDY)
         unpacked = unpack(tape, layer.fd, whiteouts=True, limit=limit)
-        if tape.ended:
+        if whole and tape.ended:
             raise BadRequest(
                 "unpacking the archive: it is cut off, its end is missing", "copy or download it again"
             )

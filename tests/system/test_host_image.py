@@ -191,7 +191,7 @@ def test_a_machine_that_is_itself_an_overlay(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     refused, accepted = done.stdout.splitlines()
     assert refused.startswith(
-        "mounting an overlay over this machine's root, with its files in /srv/here/state: "
+        "mounting an overlay over this machine's root, with its files in /srv/here/state/layers: "
     )
     assert "use --root with a folder on a tmpfs" in refused
     assert accepted == "2"
@@ -227,6 +227,13 @@ async def test_a_socket_of_the_host_cannot_be_reached(images: Images, tmp_path: 
             assert inside(lower, tmp_path / "c", f"print(os.path.lexists({str(path)!r}))") == "False\n"
         finally:
             path.unlink()
+
+
+async def test_a_root_with_a_long_path(tmp_path: Path) -> None:
+    images = Images(instance.find(tmp_path / ("a" * 200) / ("b" * 200)))
+    await images.open()
+    assert (await images.lower(images.get("host")))[0].is_dir()
+    await images.close()
 
 
 async def test_a_layer_that_a_container_stands_on_is_kept(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def config_of(comment: str, layer: bytes = LAYER) -> bytes:
 def put_image(store: Store, name: str, comment: str = "", layer: bytes = LAYER) -> str:
     """Store an image of one layer under a name; returns its id."""
     config = store.put(oci.CONFIG, config_of(comment or name, layer))
-    manifest = oci.Manifest(config=config, layers=[store.put(oci.LAYER, layer)])
+    manifest = oci.Manifest(schema_version=2, config=config, layers=[store.put(oci.LAYER, layer)])
     store.tag(store.put(oci.MANIFEST, oci.encode(manifest)), names.normal(name))
     return config.digest
 
@@ -191,6 +191,7 @@ async def test_a_damaged_image_does_not_hide_the_others_and_can_be_removed(
         (lambda index: index["manifests"][0].update(size=-1), "size"),
         (lambda index: index.update(manifests={}), "manifests"),
         (lambda index: index["manifests"][0].pop("mediaType"), "mediaType"),
+        (lambda index: index.update(schemaVersion=1), "schemaVersion"),
     ],
 )
 def test_a_wrong_index_is_refused_by_the_field(images: Images, store: Store, change, field: str) -> None:
