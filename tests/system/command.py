@@ -10,13 +10,29 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import pexpect
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds; an emulated machine is slow
 COMMAND = [sys.executable, "-m", "tui.cli"]
+
+
+class Going(NamedTuple):
+    """A command that goes on, and its streams."""
+
+    process: subprocess.Popen[str]
+    stdin: IO[str]
+    stdout: IO[str]
+    stderr: IO[str]
+
+    def end(self, input: str | None = None) -> tuple[str, str, int]:
+        """What more it printed until its end, and its exit status."""
+        if input:
+            self.stdin.write(input)
+        self.stdin.close()
+        return self.stdout.read(), self.stderr.read(), self.process.wait(PATIENCE)
 
 
 class Tiffin:
@@ -46,12 +62,20 @@ class Tiffin:
         """What a command printed as JSON."""
         return json.loads(self(*words))
 
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        """A command that goes on."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            [*COMMAND, *words], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self.env
-        )
+    @contextmanager
+    def begin(self, *words: str) -> Iterator[Going]:
+        """A command that goes on, at most to the end of the block."""
+        pipe, words = subprocess.PIPE, (*COMMAND, *words)
+        with subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self.env
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            assert process.stderr
+            try:
+                yield Going(process, process.stdin, process.stdout, process.stderr)
+            finally:
+                process.kill()
 
     def terminal(self, *words: str, rows: int = 24, columns: int = 80) -> pexpect.spawn[str]:
         """A command in a terminal of its own."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.system.command import COMMAND, PATIENCE, Tiffin, eventually, tiffin_at
+from tests.system.command import COMMAND, PATIENCE, Tiffin, tiffin_at
 
 pytestmark = pytest.mark.system
 
@@ -66,11 +66,11 @@ def test_a_slow_reader_misses_nothing(tiffin: Tiffin) -> None:
     tiffin("run", "-d", "--name", "slowly", "host", "sleep", "1000")
     for words in (["run", "--rm", "host"], ["exec", "slowly"]):
         with tiffin.begin(*words, "seq", "300000") as command:
-            assert command.stdout
             first = command.stdout.readline()
             tiffin("ps")
-            assert first + command.stdout.read() == "".join(f"{n}\n" for n in range(1, 300001))
-        assert command.returncode == 0
+            out, err, status = command.end()
+            assert first + out == "".join(f"{n}\n" for n in range(1, 300001))
+            assert (err, status) == ("", 0)
     tiffin("rm", "-f", "slowly")
 
 
@@ -151,25 +151,21 @@ def test_the_terminal_is_as_it_was_after_leaving(tiffin: Tiffin) -> None:
 
 def test_signals_reach_the_program(tiffin: Tiffin) -> None:
     script = 'trap "echo got it; exit 42" TERM; echo ready; while :; do sleep 0.05; done'
-    command = tiffin.begin("run", "--rm", "host", "sh", "-c", script)
-    assert command.stdout
-    assert command.stdout.readline() == "ready\n"
-    command.send_signal(signal.SIGTERM)
-    out, err = command.communicate(timeout=PATIENCE)
-    assert (out, err, command.returncode) == ("got it\n", "", 42)
+    with tiffin.begin("run", "--rm", "host", "sh", "-c", script) as command:
+        assert command.stdout.readline() == "ready\n"
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end() == ("got it\n", "", 42)
 
 
 def test_three_interrupts_leave_a_program_that_heeds_none(tiffin: Tiffin) -> None:
     script = 'trap "echo no" INT; echo ready; while :; do sleep 0.05; done'
-    command = tiffin.begin("run", "--rm", "--name", "stubborn", "host", "sh", "-c", script)
-    assert command.stdout
-    assert command.stdout.readline() == "ready\n"
-    for _ in range(2):
-        command.send_signal(signal.SIGINT)
-        assert command.stdout.readline() == "no\n"
-    command.send_signal(signal.SIGINT)
-    command.communicate(timeout=PATIENCE)
-    assert command.returncode == 130
+    with tiffin.begin("run", "--rm", "--name", "stubborn", "host", "sh", "-c", script) as command:
+        assert command.stdout.readline() == "ready\n"
+        for _ in range(2):
+            command.process.send_signal(signal.SIGINT)
+            assert command.stdout.readline() == "no\n"
+        command.process.send_signal(signal.SIGINT)
+        assert command.end()[2] == 130
     assert tiffin.status("stubborn") == "running"
     tiffin("kill", "stubborn")
 
@@ -214,16 +210,10 @@ def test_out_of_memory_is_said(tiffin: Tiffin) -> None:
 
 
 def test_the_run_goes_on_over_the_engines_death(tiffin: Tiffin) -> None:
-    command = tiffin.begin(
-        "run", "--rm", "-i", "--name", "survivor", "host", "sh", "-c", "echo a; read x; echo b$x; exit 8"
-    )
-    assert command.stdout
-    assert command.stdin
-    assert command.stdout.readline() == "a\n"
-    engine = tiffin.json("engine", "status", "--json")["pid"]
-    os.kill(engine, signal.SIGKILL)
-    eventually(lambda: tiffin.process("engine", "status").returncode == 0, "another engine runs")
-    out, err = command.communicate("!\n", timeout=PATIENCE)
-    assert "b!\n" in out
-    assert "is back" in err
-    assert command.returncode == 8
+    script = "echo a; read x; echo b$x; exit 8"
+    with tiffin.begin("run", "--rm", "-i", "--name", "survivor", "host", "sh", "-c", script) as command:
+        assert command.stdout.readline() == "a\n"
+        os.kill(tiffin.json("engine", "status", "--json")["pid"], signal.SIGKILL)
+        assert "is back" in command.stderr.readline()
+        out, _, status = command.end("!\n")
+        assert (out, status) == ("b!\n", 8)

@@ -47,7 +47,7 @@ def read_back(tar: Iterator[bytes]) -> tarfile.TarFile:
 def test_a_tree_survives_the_way_through_an_archive(tmp_path: Path) -> None:
     source = tree(tmp_path / "source")
     (tmp_path / "target").mkdir()
-    assert unpack(packed(source, "any"), tmp_path / "target", "copy") == []
+    assert unpack(packed(source, ""), tmp_path / "target", "copy", contents=True) == []
     assert seen(tmp_path / "target" / "copy") == seen(source)
     copied = (tmp_path / "target" / "copy" / "file").stat()
     assert copied.st_mode & 0o7777 == 0o755  # without the set-user-id bit
@@ -57,7 +57,7 @@ def test_a_tree_survives_the_way_through_an_archive(tmp_path: Path) -> None:
 def test_only_what_is_below(tmp_path: Path) -> None:
     source = tree(tmp_path / "source")
     (tmp_path / "target").mkdir()
-    unpack(packed(source, "any"), tmp_path / "target", "")
+    unpack(packed(source, ""), tmp_path / "target", "", contents=True)
     assert seen(tmp_path / "target") == seen(source)
     assert sorted(read_back(packed(source, "")).getnames()) == [
         "file",
@@ -73,10 +73,10 @@ def test_a_copy_replaces_files_but_never_folders(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("new")
     (tmp_path / "old").write_text("old")
     (tmp_path / "folder").mkdir()
-    unpack(packed(tmp_path / "new", "any"), tmp_path, "old")
+    unpack(packed(tmp_path / "new", "any"), tmp_path, "old", contents=False)
     assert (tmp_path / "old").read_text() == "new"
     with pytest.raises(BadRequest, match="replace a folder"):
-        unpack(packed(tmp_path / "new", "any"), tmp_path, "folder")
+        unpack(packed(tmp_path / "new", "any"), tmp_path, "folder", contents=False)
 
 
 def test_owners_become_root_unless_kept(tmp_path: Path) -> None:
@@ -130,7 +130,10 @@ def test_no_archive_leads_out_of_its_folder(tmp_path: Path, members: list[tuple[
     inside.mkdir()
     (outside / "secret").write_text("secret")
     with pytest.raises(TiffinError):
-        unpack(archive(*members), inside, "x")
+        unpack(archive(*members), inside, "x", contents=False)
+    assert {path.name for path in outside.iterdir()} == {"secret"}
+    with pytest.raises(TiffinError):
+        unpack(archive(*members), inside, "", contents=True)
     assert {path.name for path in outside.iterdir()} == {"secret"}
     assert (outside / "secret").stat().st_nlink == 1
 
@@ -139,14 +142,14 @@ def test_a_link_in_the_way_is_replaced_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "x").symlink_to("../secret")
-    unpack(archive(("x", REG, "new")), tmp_path / "inside", "x")
+    unpack(archive(("x", REG, "new")), tmp_path / "inside", "x", contents=False)
     assert (tmp_path / "secret").read_text() == "secret"
     assert (tmp_path / "inside" / "x").read_text() == "new"
 
 
 def test_hard_links_and_devices(tmp_path: Path) -> None:
     members = [("x", DIR, ""), ("x/a", REG, "!"), ("x/b", LNK, "x/a"), ("x/null", CHR, "")]
-    assert unpack(archive(*members), tmp_path, "y") == ["x/null"]
+    assert unpack(archive(*members), tmp_path, "y", contents=False) == ["x/null"]
     assert (tmp_path / "y" / "a").samefile(tmp_path / "y" / "b")
     assert not (tmp_path / "y" / "null").exists()
 
@@ -154,4 +157,4 @@ def test_hard_links_and_devices(tmp_path: Path) -> None:
 def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     whole = b"".join(archive(("x", REG, "a" * 5000)))
     with pytest.raises(BadRequest):
-        unpack(iter([whole[:2000]]), tmp_path, "x")
+        unpack(iter([whole[:2000]]), tmp_path, "x", contents=False)

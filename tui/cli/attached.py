@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import time
 from collections.abc import Callable
 
 from engine.client import EngineClient
@@ -10,9 +10,10 @@ from engine.errors import EngineUnavailable, TiffinError
 from engine.model import ExitStatus
 from tui.cli import terminal
 from tui.cli.conversation import Conversation, End
-from tui.cli.output import complain
+from tui.cli.output import complain, notice
 from tui.cli.parser import Parser
 
+PATIENCE = 10.0  # seconds for the next engine to be there
 RUNNING = ("running", "paused", "restarting")
 
 
@@ -56,22 +57,31 @@ def stay(
         try:
             end = talk.hold(stream, begin)
         except BrokenPipeError:
-            print(f"tiffin: nobody reads its output; {name} goes on", file=sys.stderr)
+            notice(f"nobody reads its output; {name} goes on")
             raise
     while end is not End.DETACHED:
         try:
             return told(name, ended())
         except EngineUnavailable:
-            EngineClient.connect(client.instance)  # starts the next engine, which adopts the container
-            ended = client.waiting(ident, "removed" if removed else "not-running")
+            ended = _wait_again(client, ident, "removed" if removed else "not-running")
             if client.inspect(ident)["State"]["Status"] in RUNNING:
-                print(
-                    "tiffin: the engine went away and is back; `tiffin logs` has all of it", file=sys.stderr
-                )
+                notice(f"the engine went away and is back; `tiffin logs {name}` has what was missed")
                 with client.attach(ident, stdin=stdin) as stream:
                     end = talk.hold(stream)
-    print(f"tiffin: detached; `tiffin attach {name}` comes back", file=sys.stderr)
+    notice(f"detached; `tiffin attach {name}` comes back")
     return 0
+
+
+def _wait_again(client: EngineClient, ident: str, condition: str) -> Callable[[], ExitStatus]:
+    """Begin to wait with the next engine, which is started here and adopts the container."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return EngineClient.connect(client.instance).waiting(ident, condition)
+        except EngineUnavailable:  # one that is being killed still takes connections
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def told(name: str, status: ExitStatus) -> int:

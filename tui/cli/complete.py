@@ -157,7 +157,8 @@ def _values(kind: str, current: str, root: str | None) -> Iterator[Candidate]:
 def _names(kind: str, root: str | None) -> Iterator[Candidate]:
     client = EngineClient(find(root or os.environ.get("TIFFIN_ROOT")))
     if kind in ("image", "inspectable"):
-        yield from ((name, "image") for image in client.images() for name in image.names)
+        names = (name for image in client.images() for name in image.names)
+        yield from ((name.removesuffix(":latest"), "image") for name in names)
     if kind == "network":
         yield from ((network.name, network.driver) for network in client.networks())
     elif kind == "volume":

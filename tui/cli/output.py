@@ -50,6 +50,11 @@ def complain(error: TiffinError) -> None:
         print(f"        {harmless(error.remedy)}", file=sys.stderr)
 
 
+def notice(text: str) -> None:
+    """Say something on standard error that is no error."""
+    print(f"tiffin: {harmless(text)}", file=sys.stderr)
+
+
 def for_each(refs: Iterable[str], act: Callable[[str], object]) -> int:
     """Do something to each; print those it was done to, complain of the others; the exit status."""
     status = 0

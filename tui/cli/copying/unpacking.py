@@ -24,8 +24,12 @@ CHUNK = 256 << 10
 Parts = tuple[str, ...]
 
 
-def unpack(tar: Iterator[bytes], folder: Path, name: str, *, keep_owner: bool = False) -> list[str]:
-    """Put the archive's one top member into `folder` as `name`, or, with "", what is below it; the left-out.
+def unpack(
+    tar: Iterator[bytes], folder: Path, name: str, *, contents: bool, keep_owner: bool = False
+) -> list[str]:
+    """Put the archive's one member into `folder` as `name`; returns what had to be left out.
+
+    With `contents` the archive holds what is in a folder, and goes below `name`, or with "" into `folder`.
 
     Raises BadRequest where the archive or what is in the way does not fit, KernelError where a write fails.
     """
@@ -35,7 +39,7 @@ def unpack(tar: Iterator[bytes], folder: Path, name: str, *, keep_owner: bool = 
         raise KernelError.of(f"opening {folder}", error) from error
     try:
         with tarfile.open(fileobj=io.BufferedReader(_Pieces(tar), CHUNK), mode="r|") as archive:
-            unpacker = _Unpacker(archive, top, name, keep_owner)
+            unpacker = _Unpacker(archive, top, name, contents, keep_owner)
             for member in archive:
                 unpacker.add(member)
             unpacker.finish()
@@ -49,13 +53,18 @@ def unpack(tar: Iterator[bytes], folder: Path, name: str, *, keep_owner: bool = 
 
 
 class _Unpacker:
-    def __init__(self, archive: tarfile.TarFile, top: int, name: str, keep_owner: bool) -> None:
+    def __init__(
+        self, archive: tarfile.TarFile, top: int, name: str, contents: bool, keep_owner: bool
+    ) -> None:
         self._archive = archive
         self._top = top
         self._name = name
+        self._contents = contents
         self._keep_owner = keep_owner
         self._folders: list[tuple[Parts, tarfile.TarInfo]] = []
         self.left_out: list[str] = []
+        if contents and name:
+            self._folder(top, name)
 
     def add(self, member: tarfile.TarInfo) -> None:
         parts = self._place(member.name)
@@ -75,10 +84,7 @@ class _Unpacker:
 
     def _make(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
         if member.isdir():
-            try:
-                os.mkdir(name, 0o700, dir_fd=parent)
-            except FileExistsError:
-                os.close(os.open(name, _FOLDER, dir_fd=parent))  # refuses anything that is no folder
+            self._folder(parent, name)
             return
         make = self._maker(member)
         if make is None:
@@ -91,6 +97,12 @@ class _Unpacker:
         except IsADirectoryError as error:
             raise BadRequest(f"{member.name} would replace a folder", "move that folder away") from error
         make(member, parent, name)
+
+    def _folder(self, parent: int, name: str) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            os.close(os.open(name, _FOLDER, dir_fd=parent))  # refuses anything that is no folder
 
     def _maker(self, member: tarfile.TarInfo) -> Callable[[tarfile.TarInfo, int, str], None] | None:
         if member.isreg():
@@ -124,12 +136,13 @@ class _Unpacker:
         os.utime(fd, (member.mtime, member.mtime))
 
     def _place(self, name: str) -> Parts:
-        """Where a member goes, below the folder: its first component is the thing that was asked for."""
+        """Where a member goes, below the folder."""
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if ".." in parts or name.startswith("/"):
             raise BadRequest(f"the archive has a member that leads out of it: {name!r}")
-        below = parts[1:]
-        return (self._name, *below) if self._name else below
+        if self._contents:
+            return (self._name, *parts) if self._name else parts
+        return (self._name, *parts[1:])  # the first component is the thing that was asked for
 
 
 class _Parent:

@@ -75,10 +75,10 @@ def _there(text: str) -> There | None:
 def _out(client: EngineClient, source: There, target: str, args: argparse.Namespace) -> int:
     client.inspect(source.ref)  # so that a missing container is not taken for a missing file
     found = client.archive_stat(source.ref, source.path)
-    path = source.path
+    path, contents = source.path, bool(found["mode"] & GO_DIR)
     if args.follow_link and found["mode"] & GO_SYMLINK:
         path = join(dirname(path.rstrip("/")), found["linkTarget"])
-        found = client.archive_stat(source.ref, path)
+        contents = bool(client.archive_stat(source.ref, path)["mode"] & GO_DIR)
     if target == "-":
         if sys.stdout.isatty():
             raise UsageError("cp: a tar archive is not for a terminal", "send it to a file or a pipe")
@@ -86,16 +86,15 @@ def _out(client: EngineClient, source: There, target: str, args: argparse.Namesp
             write_all(1, piece)
         return 0
     place = where(
-        bool(found["mode"] & GO_DIR),
+        contents,
         source.path,
         target,
         _local_kind(target),
         _local_kind(dirname(target.rstrip("/"))),
     )
-    left_out = unpack(
-        client.archive_get(source.ref, path), Path(place.folder or "."), place.name, keep_owner=args.archive
-    )
-    for name in left_out:
+    tar = client.archive_get(source.ref, f"{path}/." if contents else path)
+    folder = Path(place.folder or ".")
+    for name in unpack(tar, folder, place.name, contents=contents, keep_owner=args.archive):
         complain(TiffinError(f"{name} was left out: it is a device"))
     return 0
 
