@@ -10,6 +10,7 @@ from tui.deck import keys, messages, welcome
 from tui.deck.actions import Actions
 from tui.deck.alerts import Alert, alert
 from tui.deck.draw import rows
+from tui.deck.draw.pane import LEAST_HEIGHT
 from tui.deck.engine_link import Link
 from tui.deck.logs.pane import LogPane
 from tui.deck.ordering import Ordering
@@ -25,6 +26,7 @@ from tui.deck.widgets.panes import PaneGrid
 from tui.deck.widgets.table import ContainerTable
 
 LEAST_LOGS = 5  # rows
+SHARE = 62  # percent of the height that containers get where both they and output want more
 
 
 class MainScreen(ActingScreen):
@@ -81,7 +83,10 @@ class MainScreen(ActingScreen):
         snapshot = store.snapshot
         if snapshot is not None and snapshot.seq != self._drawn_seq:
             self._drawn_seq = snapshot.seq
-            self._tails.want(self.panes.with_tails() if self.panes.display else [])
+            self._want_tails()
+
+    def _want_tails(self) -> None:
+        self._tails.want(self.panes.with_tails() if self.panes.display else [])
 
     def _tailed(self, fresh: dict[str, list[str]]) -> None:
         self._store.tailed(fresh)
@@ -150,8 +155,9 @@ class MainScreen(ActingScreen):
         else:
             alive = sum(1 for id in order if self._store.containers[id].state.status in ALIVE)
             grid_rows = -(-alive // max(1, self.size.width // LEAST_WIDTH))
-            least, most = grid_rows * 8 + len(order) - alive, grid_rows * MOST_HEIGHT + len(order) - alive
-        room = max(min(least, spare - LEAST_LOGS - 1), min(most, spare * 62 // 100), 4)
+            rest = len(order) - alive
+            least, most = grid_rows * LEAST_HEIGHT + rest, grid_rows * MOST_HEIGHT + rest
+        room = max(min(least, spare - LEAST_LOGS), min(most, spare * SHARE // 100), 4)
         wanted = "1fr" if self._logs_only else str(max(LEAST_LOGS, spare - room))
         if self._logs_height != wanted:
             self._logs_height = wanted
@@ -179,7 +185,11 @@ class MainScreen(ActingScreen):
 
     def on_resize(self) -> None:
         if self.is_mounted:
-            self.call_after_refresh(self.sync)
+            self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        self.sync()
+        self._want_tails()
 
     # ── moving and choosing ─────────────────────────────────────────────────────────────────────────────────
 
