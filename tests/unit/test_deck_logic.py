@@ -62,6 +62,14 @@ class TestSteps:
         assert change is not None
         assert 30 * MiB < change.memory <= 60 * MiB  # type: ignore[operator]
 
+    @pytest.mark.parametrize(
+        ("used", "first"), [(0, 10 * MiB), (30 * MiB, 50 * MiB), (9000 * MiB, 2000 * MiB)]
+    )
+    def test_a_first_io_limit_is_close_to_what_goes_on(self, used: int, first: int) -> None:
+        change = turned(Limits(), "io", False, used=used)
+        assert change is not None
+        assert change.io == {"8:0": IoLimit(read_bps=first, write_bps=first)}
+
     @given(st.floats(0.001, 3), st.booleans())
     def test_a_step_leads_in_its_direction_from_anywhere(self, cpus: float, up: bool) -> None:
         change = turned(Limits(cpus=cpus), "cpu", up)

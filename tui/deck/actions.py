@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from engine.errors import TiffinError
-from engine.model import IoLimit, Limits, LimitsApplied, LimitsChange
+from engine.model import IoLimit, Limits, LimitsApplied, LimitsChange, Sample
 from tui.deck.background import Background
 from tui.deck.engine_link import HISTORY_FIELDS, Link
 from tui.deck.messages import Notice
@@ -110,7 +110,7 @@ class Actions:
             up,
             cores=host.cores,
             memory=host.memory_total,
-            used=self._store.sample(id).memory or 0,
+            used=_used(gauge, self._store.sample(id)),
             device=self._device(container.limits),
         )
         if step is None:
@@ -164,6 +164,13 @@ class Actions:
     def _occupy(self, id: str, doing: str) -> None:
         self._store.occupy(id, doing)
         self._changed()
+
+
+def _used(gauge: Gauge, sample: Sample) -> int:
+    """Bytes of memory in use, or the larger of bytes read and written a second."""
+    if gauge == "io":
+        return int(max(sample.io_read or 0, sample.io_write or 0))
+    return sample.memory or 0
 
 
 def merged(limits: Limits, change: LimitsChange) -> Limits:

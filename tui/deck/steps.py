@@ -15,6 +15,7 @@ MiB = 1 << 20
 CPU_STEPS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
 PIDS_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 IO_STEPS = tuple(MiB * n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000))
+IO_LEAST = 5 * MiB
 MEMORY_LEAST = 8 * MiB  # the engine takes 6 MiB at least
 
 
@@ -24,8 +25,8 @@ def turn(
     """The next step up or down from what `limits` has; None at the end of the scale, or where it cannot be.
 
     `cores` and `memory` (bytes) are the machine's and end the scales: above them there is no limit. `used` is
-    the memory in use, in bytes: a first limit is close above it, not at the machine's size. `device` is the
-    one whose throughput IO turns.
+    what is in use, bytes or bytes a second: a first limit is close above it, not at the machine's size.
+    `device` is the one whose throughput IO turns.
     """
     match gauge:
         case "cpu":
@@ -33,18 +34,22 @@ def turn(
             return LimitsChange(cpus=cpus) if cpus != limits.cpus else None
         case "memory":
             scale = memory_scale(memory)
-            if limits.memory is None and used:
-                scale = [size for size in scale if size <= used * 2] or scale[:1]
-            bytes = step(scale, limits.memory, up)
+            near = _close_above(scale, used) if limits.memory is None and used else scale
+            bytes = step(near, limits.memory, up)
             return LimitsChange(memory=bytes) if bytes != limits.memory else None
         case "pids":
             pids = step(PIDS_STEPS, limits.pids, up)
             return LimitsChange(pids=pids) if pids != limits.pids else None
         case "io":
             now = limits.io.get(device, IoLimit())
-            rate = step(IO_STEPS, now.write_bps, up)
+            rates = IO_STEPS if now.write_bps else _close_above(IO_STEPS, max(used, IO_LEAST))
+            rate = step(rates, now.write_bps, up)
             limit = msgspec.structs.replace(now, read_bps=rate, write_bps=rate)
             return LimitsChange(io={device: limit}) if limit != now else None
+
+
+def _close_above(scale: Sequence[int], used: int) -> Sequence[int]:
+    return [size for size in scale if size <= used * 2] or scale[:1]
 
 
 def step(scale: Sequence[N], now: N | None, up: bool) -> N | None:
