@@ -17,9 +17,9 @@ def draw(host: HostSample | None, name: str, wide: int, palette: Palette) -> Lin
     """The row in `wide` cells. None: no figures yet."""
     if host is None:
         return _title(name, palette).fill(wide, palette.style("muted", GROUND)).segments
-    for detail in (2, 1, 0):  # leave out what matters least until it fits with bars of a legible size
+    for detail in (2, 1, 0, -1):  # leave out what matters least until it fits with bars of a legible size
         room = wide - _assemble(host, name, 0, detail, palette).cells
-        if room >= 2 * LEAST_BAR or not detail:
+        if room >= 2 * LEAST_BAR or detail < 0:
             return cut(_assemble(host, name, min(MOST_BAR, room // 2), detail, palette, wide).segments, wide)
     raise AssertionError
 
@@ -49,15 +49,14 @@ def _assemble(host: HostSample, name: str, bars: int, detail: int, palette: Pale
     if detail >= 2:
         _stall(row, host.memory_some, detail, palette)
 
-    row.add("  IO", quiet)
     if detail >= 1:
-        row.add(" r", quiet).add(f" {size(host.io_read):>4}", plain)
+        row.add("  IO r", quiet).add(f" {size(host.io_read):>4}", plain)
         row.add(" w", quiet).add(f" {size(host.io_write):>4}", plain)
         if detail >= 2:
             _stall(row, host.io_some, detail, palette)
-    else:
+    elif detail == 0:
         flow = None if host.io_read is None or host.io_write is None else host.io_read + host.io_write
-        row.add(f" {size(flow):>4}", plain)
+        row.add("  IO", quiet).add(f" {size(flow):>4}", plain)
 
     own = Row().add(" self ", quiet).add(f"{share(host.self_cpu, 1):>5}", palette.style("text", GROUND))
     if detail >= 2:
