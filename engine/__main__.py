@@ -164,9 +164,7 @@ def _log_to_stderr(path: Path | None) -> None:
 
 
 def _failed(error: TiffinError, ready: int | None) -> int:
-    problem = Problem(
-        message=error.message, remedy=error.remedy, kind=type(error).__name__, exit_code=error.exit_code
-    )
+    problem = Problem(message=error.message, remedy=error.remedy, kind=error.kind, exit_code=error.exit_code)
     _tell(ready, msgspec.json.encode(problem))
     print(f"engine: {error}", file=sys.stderr)
     return error.exit_code

@@ -9,10 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
-
 import engine
 from engine.client.http import connect, from_problem
+from engine.decoding import decode
 from engine.errors import EngineUnavailable, KernelError, NotPermitted
 from engine.instance import Instance
 from engine.model import Problem
@@ -76,5 +75,5 @@ def _spawn(instance: Instance) -> None:
     if said == b"ready":
         return
     if said:
-        raise from_problem(msgspec.json.decode(said, type=Problem))
+        raise from_problem(decode(said, Problem))
     raise EngineUnavailable("the engine ended before it was ready", f"see {instance.log}")

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.client.http import CHUNK, Body, Query, Response, connect, peer, request
 from engine.client.stream import Stream
+from engine.decoding import decode
 from engine.errors import BadRequest, EngineUnavailable, NotFound, TiffinError
 from engine.instance import Instance
 from engine.model import (
@@ -418,7 +419,7 @@ def _filters(filters: Filters | None) -> str:
 
 def _decode(data: bytes, type: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=type)
+        return decode(data, type)
     except msgspec.MsgspecError as error:
         raise EngineUnavailable(
             f"the engine's answer is not understood: {error}",

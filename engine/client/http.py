@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from engine.decoding import decode
 from engine.errors import EngineUnavailable, NotPermitted, TiffinError, revived
 from engine.model import Problem
 
@@ -237,7 +238,7 @@ def _error(response: Response) -> TiffinError:
     with response:
         body = response.read()
     try:
-        return from_problem(msgspec.json.decode(body, type=Problem))
+        return from_problem(decode(body, Problem))
     except msgspec.MsgspecError:
         return TiffinError(
             f"the engine answered {response.status}: {body[:200].decode(errors='replace').strip()}"

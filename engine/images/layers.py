@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.decoding import decode
 from engine.errors import Corrupt, KernelError
 from engine.images.hiding import PREFIX
 from engine.images.unpacking import TEMPORARY, Unpacked, UnpackJob
@@ -40,7 +41,7 @@ class Layers:
     def size(self, diff_id: str, otherwise: int) -> int:
         """Bytes of a layer's files; `otherwise` where it was never unpacked."""
         try:
-            return msgspec.json.decode(self.path(diff_id).with_suffix(".json").read_bytes(), type=_Note).size
+            return decode(self.path(diff_id).with_suffix(".json").read_bytes(), _Note).size
         except (OSError, msgspec.DecodeError):
             return otherwise
 
@@ -84,7 +85,7 @@ class Layers:
         used: set[str] = set()
         for path in (self._instance.state / "containers").glob("*/launch.json"):
             with contextlib.suppress(OSError, msgspec.DecodeError):  # being deleted; half-made
-                used.update(msgspec.json.decode(path.read_bytes(), type=LaunchPlan).overlay.lower)
+                used.update(decode(path.read_bytes(), LaunchPlan).overlay.lower)
         return used
 
     def sweep(self, wanted: Iterable[str] | None, used: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from engine import decoding
 from engine.errors import Corrupt
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -114,7 +115,7 @@ def encode(document: msgspec.Struct) -> bytes:
 def decode(data: bytes, type: type[T], what: str) -> T:
     """Read a document; Corrupt names the field that is not as the specification says."""
     try:
-        return msgspec.json.decode(data, type=type)
+        return decoding.decode(data, type)
     except msgspec.DecodeError as e:
         raise Corrupt(f"reading {what}: {e}", "fetch or import the image again") from e
 

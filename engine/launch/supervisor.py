@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.decoding import decode
 from engine.errors import Conflict, KernelError, LaunchError, NotFound
 from engine.kernel import mount
 from engine.launch.plan import ExecPlan, LaunchPlan, MonitorRecord
@@ -369,7 +370,7 @@ class Launcher:
 
         LaunchError where the container could not be created.
         """
-        plan = msgspec.json.decode((folder / "launch.json").read_bytes(), type=LaunchPlan)
+        plan = decode((folder / "launch.json").read_bytes(), LaunchPlan)
         return await self._monitor(plan.id, Path(plan.socket), {"op": "launch", "folder": str(folder)}, [])
 
     async def exec(self, plan: ExecPlan) -> Monitor:

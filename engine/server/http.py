@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from aiohttp import web
 
+from engine.decoding import decode
 from engine.docker import times
 from engine.docker.system import check_filters, failure
 from engine.errors import BadRequest, NotFound, TiffinError
@@ -75,7 +76,7 @@ def filters(request: web.Request, known: tuple[str, ...]) -> dict[str, list[str]
     if not text:
         return {}
     try:
-        raw = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool]])
+        raw = decode(text, dict[str, list[str] | dict[str, bool]])
     except msgspec.MsgspecError as error:
         raise BadRequest(f"filters is malformed: {error}", 'give JSON such as {"name":["web"]}') from error
     return check_filters({name: list(values) for name, values in raw.items()}, known)
@@ -84,7 +85,7 @@ def filters(request: web.Request, known: tuple[str, ...]) -> dict[str, list[str]
 async def body(request: web.Request, type: type[T]) -> T:
     """The JSON body; an empty one reads as {}."""
     try:
-        return msgspec.json.decode(await request.read() or b"{}", type=type)
+        return decode(await request.read() or b"{}", type)
     except msgspec.MsgspecError as error:
         raise BadRequest(
             f"the request's body is malformed: {error}", "send what the API describes"
