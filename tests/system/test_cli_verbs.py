@@ -158,10 +158,10 @@ def test_top_and_diff(tiffin: Tiffin, box: str) -> None:
 def test_limits_are_changed_read_back_and_undone(tiffin: Tiffin, box: str) -> None:
     assert tiffin("update", "--cpus", "0.5", "--pids-limit", "50", box) == f"{box}  cpus ∞ → 0.5  pids ∞ → 50"
     assert tiffin("inspect", "-f", "HostConfig.NanoCpus", box) == "500000000"
-    applied = tiffin.json("update", "--json", "--cpus", "1.5", box)
-    assert (applied["before"]["cpus"], applied["after"]["cpus"]) == (0.5, 1.5)
-    assert any(reading["name"] == "cpus" and reading["value"] == 1.5 for reading in applied["readings"])
-    assert tiffin("update", "--undo", box) == f"{box}  cpus 1.5 → 0.5"
+    applied = tiffin.json("update", "--json", "--cpus", "0.75", box)
+    assert (applied["before"]["cpus"], applied["after"]["cpus"]) == (0.5, 0.75)
+    assert any(reading["name"] == "cpus" and reading["value"] == 0.75 for reading in applied["readings"])
+    assert tiffin("update", "--undo", box) == f"{box}  cpus 0.75 → 0.5"
     assert (
         tiffin("update", "--cpus", "max", "--pids-limit", "max", box) == f"{box}  cpus 0.5 → ∞  pids 50 → ∞"
     )
