@@ -14,14 +14,16 @@ LEAST_BAR, MOST_BAR = 6, 28
 
 
 def draw(host: HostSample | None, name: str, wide: int, palette: Palette) -> Line:
-    """The row in `wide` cells. None: no figures yet."""
+    """The row in `wide` cells; what matters least is left out until bars of a legible size fit.
+
+    None: there are no figures yet.
+    """
     if host is None:
         return _title(name, palette).fill(wide, palette.style("muted", GROUND)).segments
-    for detail in (2, 1, 0, -1):  # leave out what matters least until it fits with bars of a legible size
-        room = wide - _assemble(host, name, 0, detail, palette).cells
-        if room >= 2 * LEAST_BAR or detail < 0:
-            return cut(_assemble(host, name, min(MOST_BAR, room // 2), detail, palette, wide).segments, wide)
-    raise AssertionError
+    room = {detail: wide - _assemble(host, name, 0, detail, palette).cells for detail in (2, 1, 0, -1)}
+    detail = next((detail for detail in room if room[detail] >= 2 * LEAST_BAR), -1)
+    bars = max(0, min(MOST_BAR, room[detail] // 2))
+    return cut(_assemble(host, name, bars, detail, palette, wide).segments, wide)
 
 
 def _title(name: str, palette: Palette) -> Row:
