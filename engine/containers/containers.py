@@ -240,7 +240,10 @@ class Containers:
         self._require_alive(container)
         if container.paused and number == signal.SIGKILL:
             await self.unpause(ref)
-        await container.signal(number)
+        try:
+            await container.signal(number)
+        except (NotFound, ProcessLookupError):
+            raise Conflict(f"container {container.name} has just ended") from None
         self._tell(container, "kill", signal=str(number))
 
     async def pause(self, ref: str) -> None:
@@ -282,7 +285,8 @@ class Containers:
         self._thaw(container)
         ended = asyncio.create_task(container.exited())
         await asyncio.sleep(0)  # let it register before the end can come
-        await container.stop(number, grace)
+        with contextlib.suppress(NotFound):  # it has ended by itself, and is about to be told so
+            await container.stop(number, grace)
         await ended
 
     def _thaw(self, container: Container) -> None:
