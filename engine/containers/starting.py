@@ -106,6 +106,7 @@ def _plan(
         tty=config.tty,
         stdin=config.stdin,
         init=config.init,
+        own_network=config.network != "host",
         seccomp=seccomp_program(rooms, spec["process"]),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 
 from engine.kernel.syscalls import syscall
@@ -12,8 +11,6 @@ BPF_PROG_LOAD, BPF_PROG_ATTACH = 5, 8
 BPF_PROG_TYPE_CGROUP_DEVICE = 15
 BPF_CGROUP_DEVICE = 6
 BPF_F_ALLOW_MULTI = 2
-
-_BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname().machine, -1)
 
 
 def instruction(code: int, into: int = 0, of: int = 0, offset: int = 0, number: int = 0) -> bytes:
@@ -35,4 +32,4 @@ def attach(cgroup: int, program: int, where: int) -> None:
 
 def _bpf(command: int, attributes: bytes) -> int:
     union = attributes.ljust(128, b"\0")  # the kernel wants what it does not know to be zero
-    return syscall(_BPF, command, union, len(union))
+    return syscall("bpf", command, union, len(union))

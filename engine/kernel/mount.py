@@ -6,7 +6,6 @@ descriptor of the place it belongs. Needs Linux 5.12. Every function raises OSEr
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
@@ -27,13 +26,10 @@ MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
 
-_OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT, _MOUNT_SETATTR = 428, 429, 430, 431, 432, 442
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 _FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 _MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x04, 0x40
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def filesystem(kind: str, options: dict[str, str | None], attributes: int = 0) -> int:
@@ -41,16 +37,16 @@ def filesystem(kind: str, options: dict[str, str | None], attributes: int = 0) -
 
     The kernel explains a refusal in the context's message log; that text is the OSError's.
     """
-    context = syscall(_FSOPEN, os.fsencode(kind), _FSOPEN_CLOEXEC, about=kind)
+    context = syscall("fsopen", os.fsencode(kind), _FSOPEN_CLOEXEC, about=kind)
     try:
         for key, value in options.items():
             if value is None:
-                syscall(_FSCONFIG, context, _FSCONFIG_SET_FLAG, os.fsencode(key), None, 0, about=key)
+                syscall("fsconfig", context, _FSCONFIG_SET_FLAG, os.fsencode(key), None, 0, about=key)
             else:
                 text = os.fsencode(value)
-                syscall(_FSCONFIG, context, _FSCONFIG_SET_STRING, os.fsencode(key), text, 0, about=key)
-        syscall(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0, about=kind)
-        return syscall(_FSMOUNT, context, _FSMOUNT_CLOEXEC, attributes, about=kind)
+                syscall("fsconfig", context, _FSCONFIG_SET_STRING, os.fsencode(key), text, 0, about=key)
+        syscall("fsconfig", context, _FSCONFIG_CMD_CREATE, None, None, 0, about=kind)
+        return syscall("fsmount", context, _FSMOUNT_CLOEXEC, attributes, about=kind)
     except OSError as error:
         raise OSError(error.errno, _explanation(context) or error.strerror, error.filename) from None
     finally:
@@ -68,7 +64,7 @@ def clone_tree(fd: int, path: str = "", recursive: bool = False) -> int:
     """A detached copy of the mount at `path` below `fd` (or of `fd` itself), as for a bind mount."""
     flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | (AT_RECURSIVE if recursive else 0)
     return syscall(
-        _OPEN_TREE, fd, os.fsencode(path), flags | (0 if path else AT_EMPTY_PATH), about=path or None
+        "open_tree", fd, os.fsencode(path), flags | (0 if path else AT_EMPTY_PATH), about=path or None
     )
 
 
@@ -80,26 +76,28 @@ def set_attributes(
         remove |= MOUNT_ATTR__ATIME  # the kernel wants the whole field cleared before it is set
     attr = struct.pack("QQQQ", add, remove, 0, 0)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    syscall(_MOUNT_SETATTR, fd, b"", flags, attr, len(attr))
+    syscall("mount_setattr", fd, b"", flags, attr, len(attr))
 
 
 def attach(mount: int, target: int) -> None:
     """Attach the detached `mount` on top of what the descriptor `target` stands for; move_mount(2)."""
-    syscall(_MOVE_MOUNT, mount, b"", target, b"", _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH)
+    syscall("move_mount", mount, b"", target, b"", _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH)
+
+
+def mount_with_options(kind: str, path: str, flags: int, options: str) -> None:
+    """Mount a file system on `path` the old way, which takes a page of options at once; mount(2)."""
+    name = os.fsencode(kind)
+    syscall("mount", name, os.fsencode(path), name, flags, os.fsencode(options), about=path)
 
 
 def set_propagation(path: str, flags: int) -> None:
     """Change how mount events spread from `path`: MS_PRIVATE and the like, with MS_REC; mount(2)."""
-    if _libc.mount(None, os.fsencode(path), None, ctypes.c_ulong(flags), None) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), path)
+    syscall("mount", None, os.fsencode(path), None, flags, None, about=path)
 
 
 def detach(path: str) -> None:
     """Take the mount at `path` and all below it out of this namespace; umount2(2) with MNT_DETACH."""
-    if _libc.umount2(os.fsencode(path), MNT_DETACH) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), path)
+    syscall("umount2", os.fsencode(path), MNT_DETACH, about=path)
 
 
 def read_only_view(path: str) -> int:

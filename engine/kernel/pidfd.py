@@ -8,8 +8,6 @@ import struct
 
 from engine.kernel.syscalls import syscall
 
-_PIDFD_SEND_SIGNAL = 424
-_PIDFD_GETFD = 438
 _PIDFD_GET_INFO = 0xC000FF0B | 64 << 16  # _IOWR(0xFF, 11, the first 64 bytes of struct pidfd_info)
 _PIDFD_INFO_EXIT = 1 << 3
 
@@ -21,12 +19,12 @@ def open_pid(pid: int) -> int:
 
 def send_signal(pidfd: int, signal: int) -> None:
     """Send a signal; ProcessLookupError once the process has been reaped."""
-    syscall(_PIDFD_SEND_SIGNAL, pidfd, signal, None, 0)
+    syscall("pidfd_send_signal", pidfd, signal, None, 0)
 
 
 def get_descriptor(pidfd: int, fd: int) -> int:
     """A copy of descriptor `fd` of another process; pidfd_getfd(2)."""
-    return syscall(_PIDFD_GETFD, pidfd, fd, 0)
+    return syscall("pidfd_getfd", pidfd, fd, 0)
 
 
 def exit_code(pidfd: int) -> int | None:

@@ -45,19 +45,23 @@ AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
 
 # Numbers below 424 differ between architectures; from there on all share one.
-_NUMBERS = {
-    "x86_64": {"capset": 126, "pivot_root": 155, "keyctl": 250, "setns": 308, "seccomp": 317},
-    "aarch64": {"capset": 91, "pivot_root": 41, "keyctl": 219, "setns": 268, "seccomp": 277},
-}
-_OLD = _NUMBERS.get(os.uname().machine, {})
-_CLONE3, _CLOSE_RANGE = 435, 436
+_X86_64 = {
+    "prctl": 157, "mount": 165, "umount2": 166, "sethostname": 170, "setdomainname": 171, "unshare": 272,
+    "capset": 126, "pivot_root": 155, "keyctl": 250, "syncfs": 306, "setns": 308, "seccomp": 317, "bpf": 321,
+}  # fmt: skip
+_ARM64 = {
+    "prctl": 167, "mount": 40, "umount2": 39, "sethostname": 161, "setdomainname": 162, "unshare": 97,
+    "capset": 91, "pivot_root": 41, "keyctl": 219, "syncfs": 267, "setns": 268, "seccomp": 277, "bpf": 280,
+}  # fmt: skip
+_SHARED = {
+    "pidfd_send_signal": 424, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431,
+    "fsmount": 432, "clone3": 435, "close_range": 436, "pidfd_getfd": 438, "mount_setattr": 442,
+}  # fmt: skip
+NUMBERS = {"x86_64": _X86_64, "aarch64": _ARM64}.get(os.uname().machine, {}) | _SHARED
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
 _syscall.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 6
-_prctl = _libc.prctl
-_prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 # clone must not give up the interpreter's lock: the child has no other thread that could hand it back.
 _locked_syscall = ctypes.PyDLL(None, use_errno=True).syscall
 _locked_syscall.restype = ctypes.c_long
@@ -66,19 +70,19 @@ _locked_syscall.argtypes = _syscall.argtypes
 Argument = int | bytes | None | ctypes.Array  # type: ignore[type-arg]
 
 
-def syscall(number: int, *args: Argument, about: object = None) -> int:
+def syscall(name: str, *args: Argument, about: object = None) -> int:
     """The kernel's answer to one system call; raises OSError naming `about`, usually a path."""
-    result: int = _syscall(number, *args, *(0,) * (6 - len(args)))
+    if name not in NUMBERS:
+        raise OSError(38, f"{name} is not known for {os.uname().machine}")  # ENOSYS
+    result: int = _syscall(NUMBERS[name], *args, *(0,) * (6 - len(args)))
     if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), about)
+        raise _error(about)
     return result
 
 
-def _old(name: str) -> int:
-    if name not in _OLD:
-        raise OSError(38, f"{name} is not known for {os.uname().machine}")  # ENOSYS
-    return _OLD[name]
+def _error(about: object = None) -> OSError:
+    error = ctypes.get_errno()
+    return OSError(error, os.strerror(error), about)
 
 
 def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
@@ -92,42 +96,35 @@ def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
     if cgroup >= 0:
         flags |= CLONE_INTO_CGROUP
     args = struct.pack("11Q", flags, ctypes.addressof(pidfd), 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, max(cgroup, 0))
-    pid: int = _locked_syscall(_CLONE3, args, len(args), 0, 0, 0, 0)
+    pid: int = _locked_syscall(NUMBERS["clone3"], args, len(args), 0, 0, 0, 0)
     if pid < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+        raise _error()
     return pid, pidfd.value if pid else -1
 
 
 def unshare(flags: int) -> None:
     """Move this thread into new namespaces; unshare(2)."""
-    if _libc.unshare(flags) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    syscall("unshare", flags)
 
 
 def setns(fd: int, flags: int) -> None:
     """Move this thread into the namespace `fd` or, of a pidfd, into those in `flags`; setns(2)."""
-    syscall(_old("setns"), fd, flags)
+    syscall("setns", fd, flags)
 
 
 def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
     """Close, or with CLOSE_RANGE_CLOEXEC mark, all descriptors from `first` to `last`; close_range(2)."""
-    syscall(_CLOSE_RANGE, first, last, flags)
+    syscall("close_range", first, last, flags)
 
 
 def pivot_root(new: str, old: str) -> None:
     """Make the mount at `new` this namespace's root and put the present one at `old`; pivot_root(2)."""
-    syscall(_old("pivot_root"), os.fsencode(new), os.fsencode(old), about=new)
+    syscall("pivot_root", os.fsencode(new), os.fsencode(old), about=new)
 
 
 def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
     """One prctl(2) operation whose arguments are numbers."""
-    result: int = _prctl(option, a, b, c, d)
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
+    return syscall("prctl", option, a, b, c, d)
 
 
 class Title:
@@ -154,7 +151,7 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
     header = struct.pack("Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
     sets = (effective, permitted, inheritable)
     data = struct.pack("6I", *(s & low for s in sets), *(s >> high for s in sets))
-    syscall(_old("capset"), header, data)
+    syscall("capset", header, data)
 
 
 def last_capability() -> int:
@@ -172,32 +169,26 @@ def load_seccomp(program: bytes) -> None:
     """Put a BPF program (struct sock_filter[]) before all further system calls of this thread; seccomp(2)."""
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))  # struct sock_fprog
-    syscall(_old("seccomp"), 1, 0, header)  # SECCOMP_SET_MODE_FILTER
+    syscall("seccomp", 1, 0, header)  # SECCOMP_SET_MODE_FILTER
 
 
 def new_session_keyring() -> None:
     """Leave the session keyring inherited from whoever started us for a new, empty one; keyctl(2)."""
-    syscall(_old("keyctl"), 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
+    syscall("keyctl", 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
 
 
 def syncfs(fd: int) -> None:
     """Write all that is cached of the file system of `fd` to its disk; syncfs(2)."""
-    if _libc.syncfs(fd) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    syscall("syncfs", fd)
 
 
 def sethostname(name: str) -> None:
     """Set the host name of this UTS namespace."""
     raw = os.fsencode(name)
-    if _libc.sethostname(raw, len(raw)) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), name)
+    syscall("sethostname", raw, len(raw), about=name)
 
 
 def setdomainname(name: str) -> None:
     """Set the NIS domain name of this UTS namespace."""
     raw = os.fsencode(name)
-    if _libc.setdomainname(raw, len(raw)) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), name)
+    syscall("setdomainname", raw, len(raw), about=name)

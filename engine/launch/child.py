@@ -7,17 +7,18 @@ resolves no path that leads through /proc of the container, and cannot be looked
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 
 from engine.kernel import syscalls
+from engine.launch import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import NoReturn
+else:
+    import _signal as signal  # without enum
 
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ)
 """What launcher and monitor ignore, and a program must not."""
@@ -27,6 +28,12 @@ title = syscalls.Title()
 CHANNEL = 3  # the child's descriptor of its channel to the monitor
 READY, GO, TERMINAL = b"r", b"g", b"t"
 NOT_EXECUTABLE, NOT_FOUND, SETUP_FAILED = 126, 127, 125  # exit codes, as a shell's and Docker's
+
+
+def ignore_signals() -> None:
+    """Go on whatever is sent, short of SIGKILL."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Failed(Exception):
@@ -55,8 +62,9 @@ class Channel:
 
     def send_terminal(self, master: int) -> None:
         """Hand the terminal's master over."""
-        with socket.socket(fileno=os.dup(CHANNEL)) as line:
-            socket.send_fds(line, [TERMINAL], [master])
+        line = wire.Line(fileno=CHANNEL)
+        line.send_with(TERMINAL, [master])
+        line.detach()
 
     def fail(self, error: BaseException) -> NoReturn:
         """Say why the program cannot be started, and end."""
@@ -68,14 +76,14 @@ class Channel:
             text = f"{self.doing}: {error.strerror}{named}"
         else:
             text = f"{self.doing}: {error!r}"
-        os.write(CHANNEL, json.dumps({"error": text, "code": code}).encode())
+        os.write(CHANNEL, wire.dumps({"error": text, "code": code}).encode())
         os._exit(code)
 
 
 class Child:
     """The monitor's handle on a child: its process, the line to it, and our ends of its three streams' pipes."""
 
-    def __init__(self, pid: int, pidfd: int, line: socket.socket, pipes: list[int]) -> None:
+    def __init__(self, pid: int, pidfd: int, line: wire.Line, pipes: list[int]) -> None:
         self.pid = pid
         self.pidfd = pidfd
         self.line = line
@@ -84,7 +92,7 @@ class Child:
 
 def spawn(flags: int, cgroups: list[str], body: Callable[[Channel], None]) -> Child:
     """Clone a child into cgroups and the new namespaces `flags`; it does `body`, which ends in exec."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = wire.pair()
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
     own_ends = [pipes[0][0], pipes[1][1], pipes[2][1]]
     far_ends = [pipes[0][1], pipes[1][0], pipes[2][0]]
@@ -113,8 +121,8 @@ def _run(
     body: Callable[[Channel], None],
     streams: list[int],
     far_ends: list[int],
-    far_line: socket.socket,
-    line: socket.socket,
+    far_line: wire.Line,
+    line: wire.Line,
 ) -> NoReturn:
     channel = Channel()
     try:

@@ -7,11 +7,9 @@ The packets are described in ARCHITECTURE.md, "The monitor's socket".
 
 from __future__ import annotations
 
-import collections
-import json
 import os
-import socket
 
+from engine.launch import wire
 from engine.launch.loop import IN, OUT, Loop
 
 TYPE_CHECKING = False
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PACKET = 1 << 16
 OUTPUT_QUEUE = 1 << 18  # bytes of output kept for a client that reads slowly; more is dropped and counted
 QUEUE_LENGTH = 512  # packets kept for a client; one that lets more answers and records pile up is cut off
 OUTPUT = (b"1", b"2")  # kinds
@@ -32,11 +29,11 @@ class CommandError(Exception):
 class Client:
     """One connection."""
 
-    def __init__(self, server: Server, connection: socket.socket) -> None:
+    def __init__(self, server: Server, connection: wire.Line) -> None:
         connection.setblocking(False)
         self._server = server
         self._connection = connection
-        self._queue: collections.deque[tuple[bytes, list[int]]] = collections.deque()
+        self._queue: list[tuple[bytes, list[int]]] = []
         self._queued = 0  # bytes of output in the queue
         self._dropped = 0
         self._paused = False
@@ -104,10 +101,7 @@ class Client:
 
     def _sent(self, packet: bytes, fds: list[int]) -> bool:
         try:
-            if fds:
-                socket.send_fds(self._connection, [packet], fds)
-            else:
-                self._connection.send(packet)
+            self._connection.send_with(packet, fds)
         except BlockingIOError:
             return False
         except OSError:  # it has gone
@@ -118,7 +112,7 @@ class Client:
         while self._queue and self._sent(*self._queue[0]):
             if not self._queue:  # closed while sending
                 return
-            packet, fds = self._queue.popleft()
+            packet, fds = self._queue.pop(0)
             _close_all(fds)
             self._queued -= len(packet) if packet[:1] in OUTPUT else 0
         if self._dropped and not self._queue:
@@ -135,7 +129,7 @@ class Client:
 
     def _read(self) -> None:
         try:
-            packet = self._connection.recv(PACKET)
+            packet = self._connection.recv(wire.PACKET)
         except (
             BlockingIOError,
             ConnectionResetError,
@@ -147,11 +141,11 @@ class Client:
             if self.input:
                 self._server.on_input(self, packet[1:])
         elif packet[:1] == b"C":
-            self.send(b"R", json.dumps(self._answer(packet[1:])).encode())
+            self.send(b"R", wire.dumps(self._answer(packet[1:])).encode())
 
     def _answer(self, text: bytes) -> dict[str, Any]:
         try:
-            command = json.loads(text)
+            command = wire.loads(text)
             self._server.on_command(self, command.pop("op"), command)
         except CommandError as error:
             return {"error": str(error)}
@@ -183,11 +177,11 @@ class Server:
         self._on_gone = on_gone
         self._path = ""
         self._inode = 0
-        self._listener: socket.socket | None = None
+        self._listener: wire.Line | None = None
 
     def listen(self, path: str) -> None:
         """Bind to `path`, of any length, for its owner only."""
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        listener = wire.Line(wire.AF_UNIX, wire.SOCK_SEQPACKET | wire.SOCK_NONBLOCK)
         folder, name = os.path.split(path)
         fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -204,7 +198,7 @@ class Server:
         self._path, self._inode, self._listener = path, os.lstat(path).st_ino, listener
         self.loop.watch(listener.fileno(), IN, self._accept)
 
-    def adopt(self, connection: socket.socket) -> Client:
+    def adopt(self, connection: wire.Line) -> Client:
         """Serve a connection that is there already."""
         client = Client(self, connection)
         self.clients.append(client)
@@ -245,7 +239,7 @@ class Server:
     def _accept(self, _events: int) -> None:
         assert self._listener
         try:
-            connection, _ = self._listener.accept()
+            connection = self._listener.accept()
         except OSError:  # gone again, or no descriptor left for it
             return
         self.adopt(connection)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import time
 
-from engine.launch import child, init
+from engine.launch import child, init, wire
 from engine.launch.clients import Client, CommandError
 from engine.launch.logwriter import LogWriter
 from engine.launch.monitor import Monitor
@@ -15,7 +13,6 @@ from engine.launch.stdio import STDOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 60.0  # seconds, as Docker
@@ -26,15 +23,10 @@ SIGKILL = 9
 class Container(Monitor):
     """Monitors the container whose bundle and launch.json are in `folder`."""
 
-    def __init__(self, folder: str, boot_id: str, first: socket.socket) -> None:
-        with open(f"{folder}/launch.json", "rb") as file:
-            plan = json.load(file)
-        with open(f"{folder}/config.json", "rb") as file:
-            config = json.load(file)
-        super().__init__(plan, boot_id, first)
-        self.own_network = any(n["type"] == "network" for n in config["linux"]["namespaces"])
+    def __init__(self, folder: str, boot_id: str, first: wire.Line) -> None:
+        super().__init__(wire.load(f"{folder}/launch.json"), boot_id, first)
+        self.own_network = self.plan["own_network"]
         self._folder = folder
-        self._config = config
         self._log: LogWriter | None = None
         self._oom_kills = 0
         self._stopping = False
@@ -51,9 +43,8 @@ class Container(Monitor):
 
     def spawn(self) -> child.Child:
         """Clone init, in the v2 cgroup from the first; it joins v1 ones itself."""
-        plan, config = self.plan, self._config
-        body = functools.partial(init.run, self._folder, plan, config)
-        return child.spawn(init.namespaces(config), plan["cgroups"], body)
+        plan = self.plan
+        return child.spawn(init.NAMESPACES, plan["cgroups"], lambda line: init.run(self._folder, plan, line))
 
     def output(self, stream: bytes, data: bytes) -> None:
         """Log output and pass it on."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 
 from engine.kernel import pidfd, syscalls
-from engine.launch import child, joiner
+from engine.launch import child, joiner, wire
 from engine.launch.monitor import Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
 
 
 class Execution(Monitor):
     """Monitors the program that an exec plan describes."""
 
-    def __init__(self, plan: dict[str, Any], boot_id: str, first: socket.socket) -> None:
+    def __init__(self, plan: dict[str, Any], boot_id: str, first: wire.Line) -> None:
         super().__init__(plan | {"stop_signal": 15, "stop_grace": 10.0}, boot_id, first)
         self._target = -1
 

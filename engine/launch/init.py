@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 
 from engine.kernel import syscalls
-from engine.launch import child, dev, process
+from engine.launch import child, dev, process, wire
 from engine.launch.child import Channel, Failed
 from engine.launch.root import Root
 
@@ -14,36 +13,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-OWN_SYSCTLS = {  # by the namespace that keeps them the container's own; all others would change the host
-    "ipc": re.compile(r"kernel\.(msg\w+|sem|shm\w+)|fs\.mqueue\.\w+"),
-    "uts": re.compile(r"kernel\.(hostname|domainname)"),
-    "network": re.compile(r"net\.[\w.\-/]+"),
+OWN_SYSCTLS = {  # prefixes, by the namespace that keeps them the container's own; all others would change the host
+    "ipc": ("kernel.msg", "kernel.sem", "kernel.shm", "fs.mqueue."),
+    "uts": ("kernel.domainname",),
+    "network": ("net.",),
 }
+NAMESPACES = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC
+"""What init is cloned into.
+
+Not among them: the network namespace, which is the monitor's own already, and the cgroup namespace, which has to
+wait until init is in all its cgroups.
+"""
 
 
-NAMESPACES = {
-    "pid": syscalls.CLONE_NEWPID,
-    "mount": syscalls.CLONE_NEWNS,
-    "uts": syscalls.CLONE_NEWUTS,
-    "ipc": syscalls.CLONE_NEWIPC,
-}
-
-
-def namespaces(config: dict[str, Any]) -> int:
-    """The flags of the namespaces that init is cloned into.
-
-    Not among them: the network namespace, which is the monitor's own already, and the cgroup namespace, which has
-    to wait until init is in all its cgroups.
-    """
-    return sum(NAMESPACES.get(entry["type"], 0) for entry in config["linux"]["namespaces"])
-
-
-def run(folder: str, plan: dict[str, Any], config: dict[str, Any], channel: Channel) -> NoReturn:
+def run(folder: str, plan: dict[str, Any], channel: Channel) -> NoReturn:
     """Build what config.json (OCI runtime-spec) and launch.json in the folder say, then exec.
 
     Everything that is written under /proc is written through the host's, before the container's own /proc and
     what it may have mounted there come into reach.
     """
+    channel.doing = "reading config.json"
+    config = wire.load(f"{folder}/config.json")
     kinds = {n["type"]: n.get("path", "") for n in config["linux"]["namespaces"]}
     _check(kinds)
     channel.doing = "joining the container's cgroups"
@@ -62,26 +52,25 @@ def run(folder: str, plan: dict[str, Any], config: dict[str, Any], channel: Chan
 
 
 def _check(namespaces: dict[str, str]) -> None:
-    missing = {"pid", "mount"} - namespaces.keys()
-    if missing or "user" in namespaces:
-        raise Failed("a container needs PID and mount namespaces of its own, and no user namespace")
+    if {"pid", "mount", "uts", "ipc"} - namespaces.keys() or "user" in namespaces:
+        raise Failed("a container needs PID, mount, UTS and IPC namespaces of its own, and no user namespace")
     for kind, path in namespaces.items():
         if path:
             raise Failed(f"a container's {kind} namespace cannot be one that exists already")
 
 
 def _identity(config: dict[str, Any], namespaces: dict[str, str], channel: Channel) -> None:
-    if "uts" in namespaces:
-        channel.doing = "setting the host name"
-        if config.get("hostname"):
-            syscalls.sethostname(config["hostname"])
-        if config.get("domainname"):
-            syscalls.setdomainname(config["domainname"])
+    channel.doing = "setting the host name"
+    if config.get("hostname"):
+        syscalls.sethostname(config["hostname"])
+    if config.get("domainname"):
+        syscalls.setdomainname(config["domainname"])
     for key, value in config["linux"].get("sysctl", {}).items():
         channel.doing = f"setting sysctl {key}"
-        if ".." in key or not any(n in namespaces and p.fullmatch(key) for n, p in OWN_SYSCTLS.items()):
+        own = [prefix for kind, found in OWN_SYSCTLS.items() if kind in namespaces for prefix in found]
+        if "/" in key or ".." in key or not key.startswith(tuple(own)):
             raise Failed(f"the sysctl {key} is not the container's own and would change the host")
-        _write("/proc/sys/" + (key if "/" in key else key.replace(".", "/")), value)
+        _write("/proc/sys/" + key.replace(".", "/"), value)
     adjustment = config["process"].get("oomScoreAdj")
     if adjustment is not None:
         channel.doing = f"setting oom_score_adj to {adjustment}"

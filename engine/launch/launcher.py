@@ -13,33 +13,32 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import json
 import os
 import select
-import signal
-import socket
 import struct
 import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import NoReturn
+else:
+    import _signal as signal  # without enum
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from engine.kernel import pidfd, syscalls
-from engine.launch import child
+from engine.launch import child, wire
 from engine.launch.container import Container
 from engine.launch.execution import Execution
 from engine.launch.monitor import Monitor
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
-REQUEST = 1 << 16  # bytes; an exec's plan comes in a file instead, as it may be longer
 
 
-def serve(line: socket.socket) -> None:
+def serve(line: wire.Line) -> None:
     """Keep one spare monitor waiting for a request, until there will be no more requests."""
     boot_id = pidfd.boot_id()
     events = select.poll()
@@ -67,17 +66,17 @@ def serve(line: socket.socket) -> None:
         os.close(taken)
 
 
-def be_spare(line: socket.socket, takes: int, boot_id: str) -> NoReturn:
+def be_spare(line: wire.Line, takes: int, boot_id: str) -> NoReturn:
     """Prepare what most containers need, wait for a request, and be the monitor that it asks for."""
     status = 1
     try:
         host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         failure = enter_new_network()
-        packet, fds, _flags, _address = socket.recv_fds(line, REQUEST, 2)
+        packet, fds = line.receive()
         if not packet:
             os._exit(0)
         line.close()
-        monitor = make(json.loads(packet), fds, boot_id)
+        monitor = make(wire.loads(packet), fds, boot_id)
         if not monitor.own_network:
             syscalls.setns(host_network, syscalls.CLONE_NEWNET)
         elif failure:
@@ -95,8 +94,9 @@ def enter_new_network() -> OSError | None:
     """Move into a network namespace with loopback up; what the kernel answered where it refuses."""
     try:
         syscalls.unshare(syscalls.CLONE_NEWNET)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+        control = wire.Line(wire.AF_UNIX, wire.SOCK_SEQPACKET)  # any socket will do
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+        control.close()
     except OSError as error:
         return error
     return None
@@ -104,19 +104,18 @@ def enter_new_network() -> OSError | None:
 
 def make(request: dict[str, str], fds: list[int], boot_id: str) -> Monitor:
     """The monitor for a request; the first descriptor is its first client, the second an exec's plan."""
-    first = socket.socket(fileno=fds[0])
+    first = wire.Line(fileno=fds[0])
     if request["op"] == "launch":
         return Container(request["folder"], boot_id, first)
-    with open(f"/proc/self/fd/{fds[1]}", "rb") as file:
-        plan = json.load(file)
+    plan = wire.load(f"/proc/self/fd/{fds[1]}")
     os.close(fds[1])
     return Execution(plan, boot_id, first)
 
 
 def main() -> None:
     """Prepare what all forks will share, then serve the socket whose descriptor is the first argument."""
-    line = socket.socket(fileno=int(sys.argv[1]))
-    line.set_inheritable(False)
+    line = wire.Line(fileno=int(sys.argv[1]))
+    os.set_inheritable(line.fileno(), False)
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd > 2 and fd != line.fileno():
             try:

@@ -7,14 +7,11 @@ exec'd one have in common; `container` and `execution` hold what each does in it
 from __future__ import annotations
 
 import gc
-import json
 import os
-import signal
-import socket
 import time
 
 from engine.kernel import pidfd, syscalls
-from engine.launch import child
+from engine.launch import child, wire
 from engine.launch.clients import Client, CommandError, Server
 from engine.launch.loop import IN, Loop
 from engine.launch.record import RecordFile
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+SIGKILL = 9
 FAREWELL = 5.0  # seconds that clients get to read what is queued for them at the end
 
 
@@ -33,7 +31,7 @@ class Monitor:
 
     own_network = False  # whether the program keeps the network namespace that the monitor was made in
 
-    def __init__(self, plan: dict[str, Any], boot_id: str, first: socket.socket) -> None:
+    def __init__(self, plan: dict[str, Any], boot_id: str, first: wire.Line) -> None:
         self.plan = plan
         self.loop = Loop()
         self.server = Server(self.loop, self._command, self._input, self._gone)
@@ -59,7 +57,7 @@ class Monitor:
         self.pid = 0
         self.pidfd = -1
         self.netns = -1
-        self.channel: socket.socket | None = None  # to init, until its exec closes the other end
+        self.channel: wire.Line | None = None  # to init, until its exec closes the other end
         self.error: tuple[str, int] | None = None  # what init answered instead, and the exit code for it
         self.ready = False  # init has done all it had to before exec
         self.released = False  # init may exec
@@ -86,8 +84,7 @@ class Monitor:
 
     def run(self, takes: int) -> None:
         """Start the program and serve until all is over; a byte to `takes` has the launcher make the next spare."""
-        for number in child.IGNORED:
-            signal.signal(number, signal.SIG_IGN)  # only the end of its program ends a monitor
+        child.ignore_signals()  # only the end of its program ends a monitor
         child.title.set(f"tiffin-monitor {self.plan['id'][:12]}")
         gc.enable()
         try:
@@ -96,7 +93,7 @@ class Monitor:
             self.changed()
         except OSError as error:
             if self.pidfd >= 0:
-                self.kill(signal.SIGKILL)
+                self.kill(SIGKILL)
             self.end(error=f"starting the monitor: {error}", exit_code=child.SETUP_FAILED)
         try:
             os.write(takes, b"t")
@@ -161,7 +158,7 @@ class Monitor:
     def _from_init(self, _events: int) -> None:
         assert self.channel
         try:
-            packet, fds, _flags, _address = socket.recv_fds(self.channel, 1 << 16, 1)
+            packet, fds = self.channel.receive()
         except (BlockingIOError, ConnectionResetError):  # reset: it ended with a word of ours unread
             return
         if packet == child.READY:
@@ -169,7 +166,7 @@ class Monitor:
         elif packet == child.TERMINAL:
             self.stdio.terminal(fds[0])
         elif packet:
-            told = json.loads(packet)
+            told = wire.loads(packet)
             self.error = (told["error"], told["code"])
         else:
             self._channel_closed()
@@ -227,7 +224,7 @@ class Monitor:
     def abort(self, error: str) -> None:
         """End a program that is created but shall never run."""
         self.aborted = error
-        self.kill(signal.SIGKILL)
+        self.kill(SIGKILL)
 
     def _command(self, client: Client, op: str, args: dict[str, Any]) -> None:
         command: Callable[..., None] | None = getattr(self, f"do_{op}", None)

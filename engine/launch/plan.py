@@ -45,6 +45,7 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     stdin: bool
     init: bool  # a small init as PID 1
     seccomp: str  # file with the BPF program as struct sock_filter[], empty for none
+    own_network: bool = True  # a network namespace of its own; False: the host's
     auto_start: bool = False  # start without waiting for `go`: no network to wait for
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from engine.kernel import syscalls
 from engine.launch.child import title
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # without enum
 
 
 def fork() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+
+from engine.launch import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,4 +39,4 @@ class RecordFile:
 
     def encoded(self) -> bytes:
         """The record as JSON."""
-        return json.dumps(self.fields).encode()
+        return wire.dumps(self.fields).encode()

@@ -7,7 +7,6 @@ in the image, or one that a running container swaps in through a shared volume, 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 
@@ -36,8 +35,6 @@ FLAGS = {  # mount option: (MOUNT_ATTR_ to add, to remove)
 BINDS = {"bind": False, "rbind": True}  # whether the mounts below come along
 PROPAGATION = {"private", "rprivate"}  # all that is offered: nothing spreads between host and container
 MS_NODEV = 4
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Root:
@@ -286,11 +283,8 @@ def mount_overlay(overlay: dict[str, Any], folder: str) -> None:
     lower = ":".join(map(str, opened))
     options = f"lowerdir={lower},upperdir={upper},workdir={work},index=off,redirect_dir=off,metacopy=off"
     os.chdir("/proc/self/fd")
-    target = os.fsencode(folder)
     # Device nodes in an image or made by a program are not devices; the real ones are in /dev.
-    if _libc.mount(b"overlay", target, b"overlay", ctypes.c_ulong(MS_NODEV), options.encode()) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), folder)
+    mount.mount_with_options("overlay", folder, MS_NODEV, options)
     os.chdir("/")
     for fd in (*opened, upper, work):
         os.close(fd)

@@ -119,6 +119,7 @@ class Bundle:
             "tty": bundle["process"]["terminal"],
             "stdin": False,
             "init": False,
+            "own_network": any(n["type"] == "network" for n in bundle["linux"]["namespaces"]),
             "seccomp": "",
         }
         self.plan = LaunchPlan(**defaults | plan)

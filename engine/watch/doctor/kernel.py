@@ -15,7 +15,6 @@ from engine.watch.doctor.finding import limited, missing, ok
 
 LEAST = (5, 12)  # mount_setattr(2), which containers' mounts are made with
 NAMESPACES = {"mnt": "mount", "pid": "pid", "net": "network", "uts": "uts", "ipc": "ipc", "cgroup": "cgroup"}
-_CLONE3, _MOUNT_SETATTR = 435, 442
 
 
 def checks() -> Iterator[Check]:
@@ -47,8 +46,8 @@ def _calls() -> Check:
     trials: dict[str, Callable[[], object]] = {
         "pidfd_open": lambda: os.close(os.pidfd_open(os.getpid())),
         "openat2": _openat2,
-        "clone3": lambda: syscalls.syscall(_CLONE3, None, 0),
-        "mount_setattr": lambda: syscalls.syscall(_MOUNT_SETATTR, -1, b"", 0, None, 0),
+        "clone3": lambda: syscalls.syscall("clone3", None, 0),
+        "mount_setattr": lambda: syscalls.syscall("mount_setattr", -1, b"", 0, None, 0),
     }
     lacking = [name for name, trial in trials.items() if not _known(trial)]
     if lacking:
