@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
@@ -37,6 +39,8 @@ SHOWN = (
 SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "−", "enter": "⏎", "space": "␣", "colon": ":",
     "escape": "esc", "delete": "del", "less_than_sign": "<", "greater_than_sign": ">",
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
+    "equals_sign": "=", "tab": "Tab",
 }  # fmt: skip
 
 
@@ -48,8 +52,9 @@ def key_sign(key: str) -> str:
 class KeyBar(DrawnLine):
     """Keys with their meaning, made from the bindings as they are now; a click does what the key does."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Sequence[tuple[str, str]] = SHOWN) -> None:
         super().__init__("keys")
+        self._shown = shown
         self.words: dict[str, str] = {}  # instead of those above, by id
         self._places: list[tuple[int, int, str]] = []  # from cell, to cell, action
 
@@ -60,7 +65,7 @@ class KeyBar(DrawnLine):
         by_id = bindings(self.screen)
         row = Row()
         self._places = []
-        for id, text in (*self._of_focused(), *SHOWN):
+        for id, text in (*self._of_focused(), *self._shown):
             if id not in by_id:
                 continue
             keys = key_sign(by_id[id].key)

@@ -1,0 +1,1 @@
+"""Fields to type in and to choose with."""
