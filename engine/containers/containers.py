@@ -123,6 +123,7 @@ class Containers:
 
     def _make(self, config: ContainerConfig, name: str) -> Container:
         rooms, id = self.rooms, new_id()
+        rooms.require_root("making a container")
         validate(config)
         image = rooms.images.get(config.image)
         while not name:
@@ -206,6 +207,7 @@ class Containers:
     async def start(self, ref: str) -> bool:
         """Start a container; False where it runs already. LaunchError where its program cannot be run."""
         container = self.registry.find(ref)
+        self.rooms.require_root(f"starting {container.name}")
         async with container.lock:
             if container.alive:
                 return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 from engine.cgroups import Group, Hierarchy, detect
+from engine.errors import NotPermitted
 from engine.events import Events
 from engine.images import Images
 from engine.instance import Instance
@@ -36,8 +38,9 @@ class Rooms:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         hierarchy = detect()
         group = Group(hierarchy, instance.cgroup)
-        group.prepare()
-        group.join()
+        if os.geteuid() == 0:
+            group.prepare()
+            group.join()
         networks = Networks(instance)
         rooms = cls(
             instance=instance,
@@ -54,8 +57,17 @@ class Rooms:
         await rooms.volumes.open()
         await rooms.volumes.open()
         await networks.start()
-        await rooms.launcher.start()
+        if os.geteuid() == 0:
+            await rooms.launcher.start()
         return rooms
+
+    def require_root(self, doing: str) -> None:
+        """Raise NotPermitted where this engine cannot make containers; it still watches what it may read."""
+        if os.geteuid() != 0:
+            raise NotPermitted(
+                f"{doing} takes namespaces, mounts and cgroups, but this engine runs as user {os.geteuid()}",
+                "run tiffin as root, for instance with sudo",
+            )
 
     async def close(self) -> None:
         """Close every room; containers, their networks and their cgroups stay."""
