@@ -351,7 +351,9 @@ class Containers:
     async def archive_put(self, ref: str, path: str, chunks: AsyncIterator[bytes]) -> None:
         """Unpack a tar stream into the folder `path` of a container."""
         container = self.registry.find(ref)
-        await rootfs.archive_in(await root_of(self.rooms, container), path, chunks)
+        # Of one that does not run the private layer is mounted for this, and must not be mounted twice.
+        async with contextlib.nullcontext() if container.alive else container.lock:
+            await rootfs.archive_in(await root_of(self.rooms, container), path, chunks)
 
     async def archive_stat(self, ref: str, path: str) -> JSON:
         """Name, size, mode and times of what is at `path`, in Docker's words."""
