@@ -16,6 +16,7 @@ from engine.errors import EngineUnavailable, KernelError, NotPermitted
 from engine.instance import Instance
 from engine.model import Problem
 
+PROJECT = Path(engine.__file__).parent.parent  # where -m finds the package; the engine moves to / itself
 PATIENCE = 60.0  # seconds until a starting engine counts as stuck; a slow emulated kernel needs several
 
 
@@ -37,12 +38,18 @@ def start(instance: Instance) -> None:
         raise KernelError.of(f"making {error.filename}", error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            connect(instance.socket).close()
-        except EngineUnavailable:
+        if not _answers(instance):
             _spawn(instance)
     finally:
         os.close(lock)
+
+
+def _answers(instance: Instance) -> bool:
+    try:
+        connect(instance.socket).close()
+        return True
+    except EngineUnavailable:
+        return False
 
 
 def _spawn(instance: Instance) -> None:
@@ -56,9 +63,7 @@ def _spawn(instance: Instance) -> None:
             with instance.log.open("ab") as log:
                 subprocess.run(  # returns at once: the engine goes on as a child of init, which reaps it
                     command,
-                    cwd=Path(
-                        engine.__file__
-                    ).parent.parent,  # where -m finds the package; the engine moves to / itself
+                    cwd=PROJECT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -61,12 +61,13 @@ class EngineClient:
         """A client of an engine that answers; with `start` one is started in the background if none does."""
         try:
             connect(instance.socket).close()
+            return cls(instance)
         except EngineUnavailable:
             if not start:
                 raise
-            from engine.client import autostart  # costs an import that most calls do not need
+        from engine.client import autostart  # costs an import that most calls do not need
 
-            autostart.start(instance)
+        autostart.start(instance)
         return cls(instance)
 
     # ── the engine ──────────────────────────────────────────────────────────────────────────────────────────
