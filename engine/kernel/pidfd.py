@@ -50,10 +50,13 @@ def start_time(pid: int) -> int:
     ProcessLookupError where there is none. Field 22 of proc_pid_stat(5).
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            stat = file.read()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise ProcessLookupError(3, "no such process", str(pid)) from None
+    try:
+        stat = os.read(fd, 4096)
+    finally:
+        os.close(fd)
     return int(stat[stat.rindex(b")") + 2 :].split()[19])
 
 

@@ -139,10 +139,8 @@ class Title:
     def set(self, text: str) -> None:
         """Show `text`, as far as there is room; its first 15 bytes become the comm, too."""
         raw = os.fsencode(text)[: self._room]
-        ctypes.memset(self._start, 0, self._room)
-        ctypes.memmove(self._start, raw, len(raw))
-        name = ctypes.create_string_buffer(raw[:15])
-        prctl(PR_SET_NAME, ctypes.addressof(name))
+        ctypes.memmove(self._start, raw.ljust(self._room, b"\0"), self._room)
+        syscall("prctl", PR_SET_NAME, raw[:15])
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:

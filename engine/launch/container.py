@@ -125,8 +125,7 @@ class Container(Monitor):
         count = 0
         for path in self.plan["oom_files"]:
             try:
-                with open(path, "rb") as file:
-                    lines = file.read().splitlines()
+                lines = wire.read(path).splitlines()
             except OSError:  # a kernel without the file, or the cgroup is gone
                 continue
             count += sum(int(line[9:]) for line in lines if line.startswith(b"oom_kill "))
@@ -134,8 +133,7 @@ class Container(Monitor):
 
     def _memory_limit(self) -> int | None:
         try:
-            with open(self.plan["memory_limit_file"], "rb") as file:
-                limit = int(file.read())
+            limit = int(wire.read(self.plan["memory_limit_file"]))
         except (OSError, ValueError):  # none given, or "max"
             return None
         return limit if limit < 1 << 62 else None  # v1 writes "none" as a huge number

@@ -41,7 +41,8 @@ def run(folder: str, plan: dict[str, Any], channel: Channel) -> NoReturn:
     if "cgroup" in kinds:
         syscalls.unshare(syscalls.CLONE_NEWCGROUP)
     _identity(config, kinds, channel)
-    program = _read(plan["seccomp"], channel)
+    channel.doing = "reading the seccomp filter"
+    program = wire.read(plan["seccomp"]) if plan["seccomp"] else b""
     root = Root(channel, config, plan, f"{folder}/rootfs")
     root.build()
     slave = root.terminal() if plan["tty"] else -1
@@ -85,14 +86,6 @@ def _streams(plan: dict[str, Any], user: dict[str, Any], slave: int, root: int) 
         dev.take_null(root)
     for number in range(0 if plan["stdin"] else 1, 3):
         os.fchown(number, user["uid"], user["gid"])  # so that /dev/stdout can be opened by name
-
-
-def _read(path: str, channel: Channel) -> bytes:
-    channel.doing = "reading the seccomp filter"
-    if not path:
-        return b""
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _write(path: str, text: str) -> None:

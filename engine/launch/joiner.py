@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from engine.kernel import paths, syscalls
-from engine.launch import child, dev, process
+from engine.launch import child, dev, process, wire
 from engine.launch.child import Channel, Failed
 
 TYPE_CHECKING = False
@@ -25,10 +25,7 @@ def run(plan: dict[str, Any], target: int, channel: Channel) -> NoReturn:
     """Enter the namespaces of the process `target` (a pidfd) and exec; the PID namespace is entered already."""
     options = plan["process"]
     channel.doing = "reading the seccomp filter"
-    program = b""
-    if plan["seccomp"]:
-        with open(plan["seccomp"], "rb") as file:
-            program = file.read()
+    program = wire.read(plan["seccomp"]) if plan["seccomp"] else b""
     channel.doing = "joining the container's cgroups"
     child.join_cgroups([folder for folder in plan["cgroups"] if not child.is_unified(folder)])
     adjustment = options.get("oomScoreAdj")

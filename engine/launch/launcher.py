@@ -5,8 +5,8 @@ what its forks share is small, and it has one thread for life, so that forking i
 socket is a request with the descriptor of the socket that becomes the monitor's first client. It ends when
 the engine's end of the socket closes.
 
-Forking twice and making a network namespace take a third of a launch. So one spare monitor always waits, in a
-network namespace of its own, and takes the next request from the socket itself.
+Forking and making a network namespace take a third of a launch. So one spare monitor always waits, in a network
+namespace of its own, and takes the next request from the socket itself.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from engine.launch import child, wire
 from engine.launch.container import Container
 from engine.launch.execution import Execution
 from engine.launch.monitor import Monitor
+from engine.launch.rehearsal import rehearse
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
@@ -41,24 +42,18 @@ IFF_UP = 1
 def serve(line: wire.Line) -> None:
     """Keep one spare monitor waiting for a request, until there will be no more requests."""
     boot_id = pidfd.boot_id()
+    host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     events = select.poll()
     events.register(line.fileno(), 0)  # only its end: requests are for the spare
     while True:
         taken, takes = os.pipe()
-        middle = os.fork()
-        if middle == 0:
-            # Its parent gone at once, the monitor is the host's PID 1's child: nothing that ends the launcher
-            # concerns it.
-            os.setsid()
-            if os.fork() == 0:
-                os.close(taken)
-                be_spare(line, takes, boot_id)
-            os._exit(0)
+        failure = enter_new_network()
+        if os.fork() == 0:
+            os.close(taken)
+            be_spare(line, takes, boot_id, host_network, failure)
         os.close(takes)
-        os.waitpid(middle, 0)
         events.register(taken, select.POLLIN)
         if line.fileno() in dict(events.poll()):
-            os.read(taken, 1)  # the spare ends too: the engine counts on having left nothing behind
             return
         if not os.read(taken, 1):  # the spare was killed; whoever does that might go on doing it
             time.sleep(0.1)
@@ -66,12 +61,26 @@ def serve(line: wire.Line) -> None:
         os.close(taken)
 
 
-def be_spare(line: wire.Line, takes: int, boot_id: str) -> NoReturn:
-    """Prepare what most containers need, wait for a request, and be the monitor that it asks for."""
+def enter_new_network() -> OSError | None:
+    """Move into a network namespace with loopback up; what the kernel answered where it refuses."""
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        control = wire.Line(wire.AF_UNIX, wire.SOCK_SEQPACKET)  # any socket will do
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+        control.close()
+    except OSError as error:
+        return error
+    return None
+
+
+def be_spare(
+    line: wire.Line, takes: int, boot_id: str, host_network: int, failure: OSError | None
+) -> NoReturn:
+    """Wait for a request, and be the monitor that it asks for."""
     status = 1
     try:
-        host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        failure = enter_new_network()
+        os.setsid()  # nothing that ends the launcher concerns it
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         packet, fds = line.receive()
         if not packet:
             os._exit(0)
@@ -88,18 +97,6 @@ def be_spare(line: wire.Line, takes: int, boot_id: str) -> NoReturn:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
-
-
-def enter_new_network() -> OSError | None:
-    """Move into a network namespace with loopback up; what the kernel answered where it refuses."""
-    try:
-        syscalls.unshare(syscalls.CLONE_NEWNET)
-        control = wire.Line(wire.AF_UNIX, wire.SOCK_SEQPACKET)  # any socket will do
-        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-        control.close()
-    except OSError as error:
-        return error
-    return None
 
 
 def make(request: dict[str, str], fds: list[int], boot_id: str) -> Monitor:
@@ -130,6 +127,8 @@ def main() -> None:
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    rehearse()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for monitors; the kernel reaps them
     child.title.set("tiffin-launcher")
     os.umask(0o022)
     os.chdir("/")
