@@ -13,7 +13,7 @@ from tui.deck.past import Series
 from tui.deck.theme import Ink, Palette
 from tui.presentation.text import pad
 
-LABEL, SCALE = 14, 6  # cells left and right of the columns
+LABEL, SCALE = 18, 6  # cells left and right of the columns
 RISING = " ▁▂▃▄▅▆▇█"
 
 

@@ -40,7 +40,7 @@ SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "−", "enter": "⏎", "space": "␣", "colon": ":",
     "escape": "esc", "delete": "del", "less_than_sign": "<", "greater_than_sign": ">",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
-    "equals_sign": "=", "tab": "Tab",
+    "equals_sign": "=", "ampersand": "&", "tab": "Tab",
 }  # fmt: skip
 
 
