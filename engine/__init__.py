@@ -1,0 +1,1 @@
+"""The engine: launches containers, watches them, and answers clients."""

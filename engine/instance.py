@@ -65,7 +65,7 @@ def find(root: str | os.PathLike[str] | None = None) -> Instance:
     """
     chosen = root or os.environ.get("TIFFIN_ROOT")
     if chosen:
-        folder = Path(os.path.abspath(chosen))
+        folder = Path(os.path.abspath(chosen))  # noqa: PTH100 - links in it are kept as given
         try:
             usable = folder.is_dir() or not folder.exists()
         except PermissionError:

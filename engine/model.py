@@ -46,16 +46,16 @@ class Limits(Noun, frozen=True):
 class LimitsChange(Noun, frozen=True):
     """A change of limits: UNSET leaves, None clears, a value sets."""
 
-    cpus: float | None | UnsetType = UNSET
-    cpu_weight: int | None | UnsetType = UNSET
+    cpus: float | UnsetType | None = UNSET
+    cpu_weight: int | UnsetType | None = UNSET
     cpu_idle: bool | UnsetType = UNSET
-    cpuset: str | None | UnsetType = UNSET
-    memory: int | None | UnsetType = UNSET
-    memory_high: int | None | UnsetType = UNSET
-    swap: int | None | UnsetType = UNSET
-    io_weight: int | None | UnsetType = UNSET
+    cpuset: str | UnsetType | None = UNSET
+    memory: int | UnsetType | None = UNSET
+    memory_high: int | UnsetType | None = UNSET
+    swap: int | UnsetType | None = UNSET
+    io_weight: int | UnsetType | None = UNSET
     io: dict[str, IoLimit] | UnsetType = UNSET  # merged by device; an all-None entry clears that device
-    pids: int | None | UnsetType = UNSET
+    pids: int | UnsetType | None = UNSET
 
 
 class LimitReading(Noun, frozen=True):

@@ -1,0 +1,1 @@
+"""What a person meets in a terminal: the command line and the deck."""

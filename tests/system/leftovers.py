@@ -16,7 +16,7 @@ def leftovers(instance: Instance) -> list[str]:
     """Cgroups, interfaces, firewall tables, mounts and processes of an instance that should have none."""
     root = str(instance.root)
     # Path.glob fails where another one's cgroup vanishes meanwhile.
-    left = glob.glob(f"/sys/fs/cgroup/**/{instance.cgroup}", recursive=True)  # noqa: PTH207
+    left = glob.glob(f"/sys/fs/cgroup/**/{instance.cgroup}", recursive=True)
     left += [name for name in os.listdir("/sys/class/net") if name.startswith(f"tf{instance.tag[:4]}")]
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
     left += [table for table in tables.splitlines() if instance.table in table]
