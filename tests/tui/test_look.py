@@ -45,8 +45,14 @@ def picture(tmp_path: Path, snap_compare: Picture) -> Picture:
         async def prepare(pilot: Pilot[int]) -> None:
             await pilot.press(*keys)
             await pilot.pause()
-            panes = app.screen_stack[1].query_one(PaneGrid)
-            while not app.store.tails.keys() >= set(panes.with_tails() if panes.display else ()):
+            main = app.screen_stack[1]
+            panes = main.query_one(PaneGrid)
+
+            def settled() -> bool:
+                tails = app.store.tails.keys() >= set(panes.with_tails() if panes.display else ())
+                return tails and any("02 Feb" in strip.text for strip in main._compositor.render_strips())
+
+            while not settled():
                 await pilot.pause(0.02)
             link.stop()
 

@@ -8,6 +8,7 @@ from scripted import container, many, sample, some
 
 from engine.errors import Conflict
 from engine.model import ContainerState
+from tui.deck.app import DeckApp
 from tui.deck.screens.confirm import Confirm
 from tui.deck.widgets.panes import PaneGrid
 from tui.deck.widgets.table import ContainerTable
@@ -53,7 +54,7 @@ class TestPanes:
     async def test_more_panes_than_fit_scroll_with_the_selection(self, tmp_path) -> None:
         async with deck(tmp_path, many(50), size=(80, 24)) as it:
             await it.press("G")
-            assert "worker-0049" in it.text()
+            assert "● worker-0049" in it.text()
             assert "worker-0000" not in it.text()
 
     async def test_a_click_selects_and_a_click_on_a_gauge_focuses_it(self, tmp_path) -> None:
@@ -68,7 +69,7 @@ class TestPanes:
             grid = it.app.screen.query_one(PaneGrid)
             grid.scroll_relative(y=10, animate=False)
             await it.pilot.pause()
-            assert "worker-0000" not in it.text()
+            assert "● worker-0000" not in it.text()
             assert it.selected == "worker-0000"
 
     async def test_the_last_lines_of_output_fill_the_room(self, tmp_path) -> None:
@@ -157,6 +158,23 @@ class TestActing:
             await it.until(lambda: "stopping" in it.text())
             await it.press("q")
         forever.set()
+
+
+def test_a_thread_that_goes_on_after_the_end_is_told_so(tmp_path) -> None:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tui.deck.messages import SnapshotReady
+
+    async def run() -> DeckApp:
+        async with deck(tmp_path) as it:
+            return it.app
+
+    app = asyncio.run(run())
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(app.post_message, SnapshotReady()).result(10) is False
+        app._closing = app._closed = False  # as it is while the loop is being closed
+        assert threads.submit(app.call_later, print).result(10) is False
 
 
 class TestLimits:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from textual.app import App, SystemCommand
+from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 
@@ -88,6 +89,15 @@ class DeckApp(App[int]):
         super()._watch_theme(theme_name)
 
     # ── what threads tell ───────────────────────────────────────────────────────────────────────────────────
+
+    def post_message(self, message: Message) -> bool:
+        """Take a message from any thread, also from one that goes on after the app has ended; then False."""
+        try:
+            return super().post_message(message)
+        except RuntimeError:  # the loop is closed
+            if self.is_running:
+                raise
+            return False
 
     def on_snapshot_ready(self) -> None:
         snapshot = self.link.take()

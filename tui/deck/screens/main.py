@@ -42,7 +42,6 @@ class MainScreen(ActingScreen):
         self._table_view = False
         self._logs_only = False
         self._welcome_hidden = False
-        self._tails = Tails(link, lambda fresh: self.app.call_later(self._tailed, fresh))
         self._drawn_seq = 0  # of the snapshot that is on the screen
         self._logs_height = ""
 
@@ -68,6 +67,8 @@ class MainScreen(ActingScreen):
         self.deck.theme_changed_signal.subscribe(self, lambda _: self.sync())
         self.bindings_updated_signal.subscribe(self, lambda _: self.keybar.sync())
         self.view.focus()
+        later = self.deck.call_later  # taken here: a thread has no app of its own
+        self._tails = Tails(self._link, lambda fresh: later(self._tailed, fresh))
         self._tails.start()
 
     @property
