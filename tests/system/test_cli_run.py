@@ -135,18 +135,28 @@ def test_two_terminals_on_one_container_and_leaving_it(tiffin: Tiffin) -> None:
     assert tiffin("wait", "two") == "5"
 
 
-def test_the_terminal_is_as_it_was_after_leaving(tiffin: Tiffin) -> None:
-    """A shell in the terminal runs the command, and then compares."""
-    tool = " ".join([*COMMAND, "run", "-it", "--rm", "--name", "cooked", "host", "cat"])
-    script = f'before=$(stty -a); {tool}; [ "$before" = "$(stty -a)" ] && echo unchanged'
+@pytest.mark.parametrize(("way", "status"), [("detach", 0), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_the_terminal_is_as_it_was_after_leaving(tiffin: Tiffin, way: str, status: int) -> None:
+    """A shell in the terminal runs the command, and then compares; the program left cursor and screen changed."""
+    program = "printf '\\033[?1049h\\033[?25l'; exec cat"
+    tool = " ".join([*COMMAND, "run", "-it", "--rm", "--name", "cooked", "host", "sh", "-c", f'"{program}"'])
+    script = f'before=$(stty -a); {tool}; echo "ended $?"; [ "$before" = "$(stty -a)" ] && echo unchanged'
     shell = pexpect.spawn("/bin/sh", ["-c", script], env=tiffin.env, encoding="utf-8", timeout=PATIENCE)
+    shell.expect_exact("\x1b[?1049h")
     shell.sendline("hello")
     shell.expect("hello\r\n.*hello")
-    shell.send(DETACH)
+    if way == "detach":
+        shell.send(DETACH)
+    else:
+        (command,) = Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split()
+        os.kill(int(command), signal.Signals[way])
+    shell.expect_exact("\x1b[?1049l\x1b[?25h")
+    shell.expect(f"ended {status}")
     shell.expect("unchanged")
     shell.expect(pexpect.EOF)
     shell.close()
-    tiffin("kill", "cooked")
+    assert tiffin.status("cooked") == "running"
+    tiffin("rm", "-f", "cooked")
 
 
 def test_signals_reach_the_program(tiffin: Tiffin) -> None:

@@ -43,12 +43,14 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[int] = ()) -> str:
-    """Columns two blanks apart, each as wide as its widest cell; those numbered in `right` align right."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[int] = (), gap: str = "  "
+) -> str:
+    """Columns `gap` apart, each as wide as its widest cell; those numbered in `right` align right."""
     cells = [list(header), *([harmless(cell) for cell in row] for row in rows)]
     widths = [max(width(line[column]) for line in cells) for column in range(len(header))]
     lines = (
-        "  ".join(pad(cell, widths[column], column in right) for column, cell in enumerate(line))
+        gap.join(pad(cell, widths[column], column in right) for column, cell in enumerate(line))
         for line in cells
     )
     return "\n".join(line.rstrip() for line in lines)

@@ -14,7 +14,7 @@ from tui.cli.output import print_json, print_json_line
 from tui.cli.parser import Parser
 from tui.presentation import quantities as show
 from tui.presentation.states import look
-from tui.presentation.text import clip, table
+from tui.presentation.text import clip, table, width
 
 HEADER = (
     *("", "NAME", "CPU", "LIMIT", "OF", "THR", "STALL", "MEM", "CACHE", "LIMIT", "OF"),
@@ -77,8 +77,10 @@ def _live(client: EngineClient, wanted: set[str], everything: bool) -> int:
         for snapshot in client.live():
             shown = _chosen(snapshot, wanted, everything)
             lines = _table(snapshot, shown).split("\n")
+            if max(map(width, lines)) > console.width:
+                lines = _table(snapshot, shown, gap=" ").split("\n")
             text = "\n".join(clip(line, console.width) for line in lines[: console.height - 1])
-            live.update(Text(text, no_wrap=True, end=""), refresh=True)
+            live.update(Text(text, no_wrap=True), refresh=True)
     return 0
 
 
@@ -122,9 +124,9 @@ def _usage(snapshot: Snapshot, container: ContainerSummary) -> Usage:
     )
 
 
-def _table(snapshot: Snapshot, containers: Sequence[ContainerSummary]) -> str:
+def _table(snapshot: Snapshot, containers: Sequence[ContainerSummary], gap: str = "  ") -> str:
     rows = [_row(one, snapshot.samples.get(one.id) or Sample()) for one in containers]
-    return table(HEADER, rows, right=range(LEFT, len(HEADER)))
+    return table(HEADER, rows, right=range(LEFT, len(HEADER)), gap=gap)
 
 
 def _row(container: ContainerSummary, sample: Sample) -> list[str]:
