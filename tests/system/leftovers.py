@@ -17,6 +17,7 @@ def leftovers(instance: Instance) -> list[str]:
     root = str(instance.root)
     # Path.glob fails where another one's cgroup vanishes meanwhile.
     left = glob.glob(f"/sys/fs/cgroup/**/{instance.cgroup}", recursive=True)
+    left += glob.glob(f"/dev/shm/tiffin-{instance.tag}")  # where the host image's layer goes if it must
     left += [name for name in os.listdir("/sys/class/net") if name.startswith(f"tf{instance.tag[:4]}")]
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
     left += [table for table in tables.splitlines() if instance.table in table]
