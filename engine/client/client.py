@@ -6,14 +6,14 @@ import os
 import select
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from engine.client.http import CHUNK, Body, Query, Response, connect, peer, request
+from engine.client.calls import Calls, decoded, part, pieces
+from engine.client.http import CHUNK, Query, connect, peer
 from engine.client.stream import Stream
-from engine.decoding import decode
 from engine.errors import BadRequest, EngineUnavailable, NotFound, TiffinError
 from engine.instance import Instance
 from engine.model import (
@@ -45,16 +45,13 @@ T = TypeVar("T")
 Filters = dict[str, list[str]]
 
 
-class EngineClient:
+class EngineClient(Calls):
     """All that a front end can ask of one instance's engine.
 
     Every method raises the engine's own error (see engine.errors), and EngineUnavailable when no engine
     answers. `ref` is a container's id, the unique beginning of one, or its name. Iterators hold a connection:
     close them, or drop them, to end it.
     """
-
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
 
     @classmethod
     def connect(cls, instance: Instance, start: bool = True) -> EngineClient:
@@ -134,7 +131,7 @@ class EngineClient:
 
         def ended() -> ExitStatus:
             with response:
-                return _decode(response.read(), _Waited).status
+                return decoded(response.read(), _Waited).status
 
         return ended
 
@@ -214,7 +211,7 @@ class EngineClient:
 
     def archive_get(self, ref: str, path: str) -> Iterator[bytes]:
         """A file or folder of its root as a tar stream."""
-        return _pieces(self._request("GET", _container(ref, "archive"), {"path": path}))
+        return pieces(self._request("GET", _container(ref, "archive"), {"path": path}))
 
     def archive_put(self, ref: str, path: str, tar: Iterable[bytes]) -> None:
         """Unpack a tar stream in a folder of its root."""
@@ -226,7 +223,7 @@ class EngineClient:
 
         try:
             with self._request("HEAD", _container(ref, "archive"), {"path": path}) as response:
-                return _decode(a2b_base64(response.headers["x-docker-container-path-stat"]), JSON)
+                return decoded(a2b_base64(response.headers["x-docker-container-path-stat"]), JSON)
         except TiffinError as error:  # the answer to HEAD has no body that could say more
             if isinstance(error, EngineUnavailable):
                 raise
@@ -286,11 +283,11 @@ class EngineClient:
 
     def image(self, ref: str) -> ImageSummary:
         """One image, by name, id or unique beginning of its id."""
-        return self._get(f"/tiffin/images/{_part(ref, 'image')}", ImageSummary)
+        return self._get(f"/tiffin/images/{part(ref, 'image')}", ImageSummary)
 
     def image_remove(self, ref: str, force: bool = False) -> ImageRemoval:
         """Remove a name, and with its last name the image."""
-        return self._send("DELETE", f"/tiffin/images/{_part(ref, 'image')}", ImageRemoval, {"force": force})
+        return self._send("DELETE", f"/tiffin/images/{part(ref, 'image')}", ImageRemoval, {"force": force})
 
     def image_import(
         self, path: Path | BinaryIO, name: str, on_bytes: Callable[[int], None] | None = None
@@ -314,7 +311,7 @@ class EngineClient:
 
     def network(self, name: str) -> NetworkSummary:
         """One network, by name or id."""
-        return self._get(f"/tiffin/networks/{_part(name, 'network')}", NetworkSummary)
+        return self._get(f"/tiffin/networks/{part(name, 'network')}", NetworkSummary)
 
     def network_create(self, name: str, subnet: str = "") -> NetworkSummary:
         """Make a bridge network; an empty subnet is chosen by the engine."""
@@ -325,7 +322,7 @@ class EngineClient:
 
     def network_remove(self, name: str) -> None:
         """Remove a network that no container uses."""
-        self._do("DELETE", f"/networks/{_part(name, 'network')}")
+        self._do("DELETE", f"/networks/{part(name, 'network')}")
 
     def volumes(self) -> list[VolumeSummary]:
         """All named volumes."""
@@ -333,7 +330,7 @@ class EngineClient:
 
     def volume(self, name: str) -> VolumeSummary:
         """One volume."""
-        return self._get(f"/tiffin/volumes/{_part(name, 'volume')}", VolumeSummary)
+        return self._get(f"/tiffin/volumes/{part(name, 'volume')}", VolumeSummary)
 
     def volume_create(self, name: str, labels: dict[str, str] | None = None) -> VolumeSummary:
         """Make a volume, or find the one of that name; an empty name is chosen by the engine."""
@@ -342,45 +339,7 @@ class EngineClient:
 
     def volume_remove(self, name: str, force: bool = False) -> None:
         """Remove a volume that no container uses; with `force` it may be missing."""
-        self._do("DELETE", f"/volumes/{_part(name, 'volume')}", {"force": force})
-
-    # ── how it is asked ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Query | None = None,
-        body: Body | None = None,
-        *,
-        content_type: str = "application/json",
-        upgrade: bool = False,
-    ) -> Response:
-        socket = self.instance.socket
-        return request(socket, method, path, query, body, content_type=content_type, upgrade=upgrade)
-
-    def _do(
-        self,
-        method: str,
-        path: str,
-        query: Query | None = None,
-        body: Body | None = None,
-        content_type: str = "application/json",
-    ) -> None:
-        with self._request(method, path, query, body, content_type=content_type) as response:
-            response.read()
-
-    def _send(
-        self, method: str, path: str, type: type[T], query: Query | None = None, body: Body | None = None
-    ) -> T:
-        with self._request(method, path, query, body) as response:
-            return _decode(response.read(), type)
-
-    def _get(self, path: str, type: type[T], query: Query | None = None) -> T:
-        return self._send("GET", path, type, query)
-
-    def _lines(self, path: str, type: type[T], query: Query | None = None) -> Iterator[T]:
-        return _decoded(self._request("GET", path, query), type)
+        self._do("DELETE", f"/volumes/{part(name, 'volume')}", {"force": force})
 
     def _create(self, path: str, config: ContainerConfig, name: str) -> str:
         from engine.docker.config import to_docker
@@ -401,42 +360,15 @@ class _Waited(msgspec.Struct):
 
 
 def _container(ref: str, verb: str = "") -> str:
-    return f"/containers/{_part(ref, 'container')}" + (f"/{verb}" if verb else "")
+    return f"/containers/{part(ref, 'container')}" + (f"/{verb}" if verb else "")
 
 
 def _tiffin(ref: str, verb: str) -> str:
-    return f"/tiffin/containers/{_part(ref, 'container')}/{verb}"
-
-
-def _part(ref: str, what: Literal["container", "image", "network", "volume"]) -> str:
-    if not ref:
-        raise BadRequest(f"the name of a {what} is empty", f"give a {what}'s name or id")
-    return quote(ref, safe="")
+    return f"/tiffin/containers/{part(ref, 'container')}/{verb}"
 
 
 def _filters(filters: Filters | None) -> str:
     return msgspec.json.encode(filters).decode() if filters else ""
-
-
-def _decode(data: bytes, type: type[T]) -> T:
-    try:
-        return decode(data, type)
-    except msgspec.MsgspecError as error:
-        raise EngineUnavailable(
-            f"the engine's answer is not understood: {error}",
-            "another version of it may be running: `tiffin engine stop`, then try again",
-        ) from error
-
-
-def _decoded(response: Response, type: type[T]) -> Iterator[T]:
-    with response:
-        for line in response.lines():
-            yield _decode(line, type)
-
-
-def _pieces(response: Response) -> Iterator[bytes]:
-    with response:
-        yield from response.pieces()
 
 
 def _read(file: BinaryIO, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel has counted of a container until `at` (Unix seconds)."""
 
     at: float
+    uptime: float = 0  # of the machine, seconds: Unix time on many cores would not fit 64 bits
     cpu: float = 0  # seconds
     cpu_user: float = 0
     cpu_system: float = 0
@@ -84,7 +85,7 @@ def _cpu(counted: Counters, cores: int) -> JSON:
             "usage_in_usermode": round(counted.cpu_user * 1e9),
             "usage_in_kernelmode": round(counted.cpu_system * 1e9),
         },
-        "system_cpu_usage": round(counted.at * cores * 1e9),
+        "system_cpu_usage": round(counted.uptime * cores * 1e9),
         "online_cpus": cores,
         "throttling_data": {
             "periods": counted.periods,

@@ -20,7 +20,7 @@ from engine.model import JSON, Problem
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 4 << 20  # bytes of a JSON body
-
+LARGEST = 1 << 63
 BEGUN = "begun"  # key of a request whose answer's head was sent
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,10 @@ def number(request: web.Request, name: str, kind: type[int] | type[float] = int)
         return None
     try:
         value = kind(text)
-    except ValueError as error:
-        raise BadRequest(f"{name} is {text!r}", "give a number") from error
-    if not math.isfinite(value):
-        raise BadRequest(f"{name} is {text!r}", "give a number")
+    except ValueError:
+        value = math.nan
+    if not -LARGEST <= value < LARGEST:  # which "nan" is not either
+        raise BadRequest(f"{name} is {text!r}"[:100], "give a number")
     return value
 
 

@@ -132,6 +132,7 @@ class OutputRoutes:
         io, net = counts.io or Io(0, 0, 0, 0), counts.net or (0, 0, 0, 0)
         counters = Counters(
             at=time.time(),
+            uptime=time.monotonic(),
             cpu=cpu.usage / 1e6,
             cpu_user=cpu.user / 1e6,
             cpu_system=cpu.system / 1e6,

@@ -12,10 +12,12 @@ from aiohttp import web
 
 from engine.containers import Containers
 from engine.docker.config import from_docker
-from engine.model import Check, LimitsChange, RestartPolicy
+from engine.errors import BadRequest
+from engine.model import SAMPLE_FIELDS, Check, LimitsChange, RestartPolicy
 from engine.server.containers import select
 from engine.server.http import Route, answer, body, done, json_body, number, stream
 from engine.server.status import status
+from engine.watch.history import HOST, HOST_FIELDS
 
 HISTORY = 600.0  # seconds
 
@@ -87,9 +89,17 @@ class TiffinRoutes:
         fields = [field for field in request.query.get("fields", "").split(",") if field]
         id = request.query.get("id", "")
         kept = self._watch.history
-        ids = [id if id == "host" else self._containers.get(id).id] if id else kept.ids()
-        span = HISTORY if seconds is None else seconds
-        return answer([kept.history(one, span, fields) for one in ids])
+        ids = [id if id == HOST else self._containers.get(id).id] if id else kept.ids()
+        if strange := [name for name in fields if name not in HOST_FIELDS + SAMPLE_FIELDS]:
+            raise BadRequest(
+                f"history has no field {strange[0]!r}", f"choose from {', '.join(SAMPLE_FIELDS)}"
+            )
+        found = []
+        for one in ids:
+            wanted = [name for name in fields if name in (HOST_FIELDS if one == HOST else SAMPLE_FIELDS)]
+            if wanted or not fields:
+                found.append(kept.history(one, HISTORY if seconds is None else seconds, wanted))
+        return answer(found)
 
     async def run(self, request: web.Request) -> web.Response:
         """POST /tiffin/run: create and start."""

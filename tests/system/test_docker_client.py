@@ -134,7 +134,7 @@ def test_ps_shows_and_filters(docker: Docker) -> None:
 def test_ports(docker: Docker, engine: EngineClient) -> None:
     done = docker.run("run", "-d", "--name", "web", "-p", "18080:80", "host", "sh", "-c", LOOP)
     [firewall] = [check for check in engine.doctor().checks if check.name == "firewall"]
-    if firewall.verdict == "missing":  # a kernel that cannot publish says so
+    if firewall.verdict != "ok":  # a kernel that cannot publish says so
         assert done.returncode == 125
         assert b"firewall" in done.stderr
         return
@@ -268,9 +268,9 @@ def test_update_changes_limits_of_a_running_container(docker: Docker, engine: En
     assert (readings["cpus"], readings["memory"]) == (0.5, 64 << 20)
     told = docker("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}}", "box")
     assert told == "500000000 on-failure"
-    docker("update", "--cpus", "1.5", "box")
+    docker("update", "--cpus", "0.75", "box")
     readings = {reading.name: reading.value for reading in engine.limits("box")}
-    assert (readings["cpus"], readings["memory"]) == (1.5, 64 << 20)
+    assert (readings["cpus"], readings["memory"]) == (0.75, 64 << 20)
 
 
 def test_events_as_they_happen_and_from_before(docker: Docker) -> None:

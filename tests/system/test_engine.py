@@ -214,6 +214,10 @@ def raw(instance: Instance, request: bytes) -> bytes:
         (b"GET /v1.30/info HTTP/1.1", b"200"),
         (b"GET /containers/json?filters=nonsense HTTP/1.1", b"400"),
         (b"GET /containers/json?limit=x HTTP/1.1", b"400"),
+        (b"GET /containers/json?limit=" + b"9" * 400 + b" HTTP/1.1", b"400"),
+        (b"GET /containers/json?limit=nan HTTP/1.1", b"400"),
+        (b"GET /tiffin/history?seconds=inf HTTP/1.1", b"400"),
+        (b"GET /tiffin/history?seconds=1&fields=colour HTTP/1.1", b"400"),
         (b"POST /containers/create HTTP/1.1", b"400"),
         (b"GET /events?since=yesterday HTTP/1.1", b"400"),
         (b"HEAD /_ping HTTP/1.1", b"200"),
@@ -305,6 +309,8 @@ def test_watching(client: EngineClient) -> None:
     eventually(lambda: len(client.history("box").at) > 1, "it has a history")
     assert client.snapshot().samples[id].pids
     assert {history.id for history in client.history_all(60, ["cpu"])} == {"host", id}
+    assert [history.id for history in client.history_all(60, ["throttled"])] == [id]
+    assert "self_cpu" in client.history("host").fields
     report = client.doctor()
     assert {check.verdict for check in report.checks} <= {"ok", "limited", "missing"}
     roles = [process.role for process in client.status().processes]

@@ -180,8 +180,8 @@ def cpu_percent(found: dict) -> float:  # type: ignore[type-arg]
 
 
 def test_the_docker_client_computes_the_right_percentages_from_stats() -> None:
-    before = stats.Counters(at=NOW, cpu=10.0)
-    now = stats.Counters(at=NOW + 2, cpu=11.0, io_read=5, net_rx=7)
+    before = stats.Counters(at=NOW, uptime=9000, cpu=10.0)
+    now = stats.Counters(at=NOW + 2, uptime=9002, cpu=11.0, io_read=5, net_rx=7)
     sample = Sample(memory=30, cache=12, memory_limit=None, pids=3)
     found = stats.stats(summary(), sample, now, before, cores=4, memory_total=1000)
     assert cpu_percent(found) == pytest.approx(50.0, abs=0.1)

@@ -1,0 +1,90 @@
+"""How the client asks: a request each, its answer typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from engine.client.http import Body, Query, Response, request
+from engine.decoding import decode
+from engine.errors import BadRequest, EngineUnavailable
+from engine.instance import Instance
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Requests to one instance's engine, for methods that name path and type."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Body | None = None,
+        *,
+        content_type: str = "application/json",
+        upgrade: bool = False,
+    ) -> Response:
+        socket = self.instance.socket
+        return request(socket, method, path, query, body, content_type=content_type, upgrade=upgrade)
+
+    def _do(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Body | None = None,
+        content_type: str = "application/json",
+    ) -> None:
+        with self._request(method, path, query, body, content_type=content_type) as response:
+            response.read()
+
+    def _send(
+        self, method: str, path: str, type: type[T], query: Query | None = None, body: Body | None = None
+    ) -> T:
+        with self._request(method, path, query, body) as response:
+            return decoded(response.read(), type)
+
+    def _get(self, path: str, type: type[T], query: Query | None = None) -> T:
+        return self._send("GET", path, type, query)
+
+    def _lines(self, path: str, type: type[T], query: Query | None = None) -> Iterator[T]:
+        """Line by line; the request is made now, so that its refusal is raised here and not at the first step."""
+        return _each(self._request("GET", path, query), type)
+
+
+def part(ref: str, what: str) -> str:
+    """A name as part of a path; raises BadRequest for an empty one of a `what`."""
+    if not ref:
+        raise BadRequest(f"the name of a {what} is empty", f"give a {what}'s name or id")
+    return quote(ref, safe="")
+
+
+def decoded(data: bytes, type: type[T]) -> T:
+    """An answer as its type; raises EngineUnavailable where it is something else."""
+    try:
+        return decode(data, type)
+    except msgspec.MsgspecError as error:
+        raise EngineUnavailable(
+            f"the engine's answer is not understood: {error}",
+            "another version of it may be running: `tiffin engine stop`, then try again",
+        ) from error
+
+
+def pieces(response: Response) -> Iterator[bytes]:
+    """A body as it arrives; the connection ends with it."""
+    with response:
+        yield from response.pieces()
+
+
+def _each(response: Response, type: type[T]) -> Iterator[T]:
+    with response:
+        for line in response.lines():
+            yield decoded(line, type)
