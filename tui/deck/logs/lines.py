@@ -89,7 +89,7 @@ class LogLines(Widget):
         if whole <= 0 or len(view.rows) < high:
             return Segment(" ", palette.style("text"))
         thumb = max(1, round(high * (view.bottom - view.top) / whole))
-        share = 1.0 if view.following else (view.top - view.start) / max(1, whole - (view.bottom - view.top))
+        share = 1.0 if view.ended else (view.top - view.start) / max(1, whole - (view.bottom - view.top))
         begin = round(min(max(share, 0), 1) * (high - thumb))
         inside = begin <= y < begin + thumb
         return Segment("┃" if inside else "│", palette.style("muted" if inside else "track"))

@@ -149,7 +149,8 @@ class LogPane(Widget, can_focus=True):
         container = cast("DeckApp", self.app).store.containers.get(self._container)
         view = self._view
         part = (view.top - view.start) / max(1, view.end - view.start)
-        notes = ["following" if view.following else f"at {min(max(part, 0), 1):.0%}"]
+        place = "at the end" if view.ended else f"at {min(max(part, 0), 1):.0%}"
+        notes = ["following" if view.following else place]
         if self._tty:
             notes.append("terminal")
         if self._since:

@@ -64,6 +64,7 @@ class View(NamedTuple):
     bottom: int = 0
     end: int = 0
     found: int = -1  # offset of the line that was searched for
+    ended: bool = True  # the last row is the log's last
     status: str = ""
     busy: bool = False  # it goes on
 
@@ -153,7 +154,7 @@ class Reader:
                 wish, actions, self._actions = self._wish, self._actions, []
             begun = self._told = monotonic()
             try:
-                if changed := self._attend(wish):
+                if changed := self._attend(wish, actions):
                     self._owing = True
                 while actions:
                     self._owing = True
@@ -163,8 +164,10 @@ class Reader:
                     self._show()
                     self._owing = False
             except Interrupted:
-                with self._lock:  # a search is over, a way to go is still to be gone
-                    self._actions = [a for a in actions if a.verb != "find"] + self._actions
+                with self._lock:
+                    if self._actions:  # asked for something else: a search is over, a way is still to be gone
+                        actions = [action for action in actions if action.verb != "find"]
+                    self._actions[:0] = actions
                 continue
             except EngineUnavailable:
                 changed = False  # the deck says so; what was read stays on the screen
@@ -175,10 +178,11 @@ class Reader:
             slower = FASTEST if changed else min(SLOWEST, max(FASTEST, self._pause * 1.5))
             self._pause = max(slower, min(cost * IDLE, 2.0))
 
-    def _attend(self, wish: Wish) -> bool:
+    def _attend(self, wish: Wish, actions: list[Action]) -> bool:
         """Take over what is wished for and how far the log reaches; whether the view is another."""
         shown, self._shown = self._shown, wish
         if wish.container != shown.container:
+            actions.clear()  # they were about the other
             self._texts.clear()
             self._characters = 0
             self._following, self._top = True, (0, 0)
@@ -265,7 +269,7 @@ class Reader:
             return
         else:
             origin = seen[0] if forward else seen[-1] + 1
-        lines = walk.forward(origin) if forward else walk.backward(origin)
+        lines = walk.forward(origin, pattern) if forward else walk.backward(origin, pattern)
         for line in self._steps(lines, "searching"):
             if not line.note and pattern.matches(line):
                 break
@@ -293,6 +297,7 @@ class Reader:
     def _show(self) -> None:
         """Make the view and hand it over."""
         rows = None if self._following else self._from_top()
+        ended = rows is None
         if rows is None:
             rows = self._to_end()
         walk, view = self._walk, self._view
@@ -305,6 +310,7 @@ class Reader:
             bottom=rows[-1].line.offset if rows else 0,
             end=walk.book.end,
             found=view.found,
+            ended=ended,
             status=view.status,
         )
         self._publish(self._view)

@@ -49,24 +49,24 @@ class Walk:
             return None
         return Line(self.start - 1, b"", False, text.encode(), note=True)
 
-    def forward(self, offset: int) -> Iterator[Step]:
-        """From the first line at or after an offset."""
+    def forward(self, offset: int, sought: Pattern | None = None) -> Iterator[Step]:
+        """From the first line at or after an offset; with `sought` only pages that may have it."""
         note = self.note
         if note is not None and offset <= note.offset:
             yield note
         number = max(offset, self.start) // PAGE
         while number * PAGE < self.book.end:
-            for line in self._lines(number):
+            for line in self._lines(number, sought):
                 if line.offset >= offset and line.offset >= self.start:
                     yield line
             number += 1
             yield number * PAGE
 
-    def backward(self, offset: int) -> Iterator[Step]:
-        """From the last line before an offset."""
+    def backward(self, offset: int, sought: Pattern | None = None) -> Iterator[Step]:
+        """From the last line before an offset; with `sought` only pages that may have it."""
         number = (min(offset, self.book.end) - 1) // PAGE
         while number >= self.start // PAGE:
-            for line in reversed(self._lines(number)):
+            for line in reversed(self._lines(number, sought)):
                 if self.start <= line.offset < offset:
                     yield line
             yield number * PAGE
@@ -75,7 +75,9 @@ class Walk:
         if note is not None and note.offset < offset:
             yield note
 
-    def _lines(self, number: int) -> list[Line]:
+    def _lines(self, number: int, sought: Pattern | None) -> list[Line]:
+        if sought is not None and not sought.may_be_in(self.book.page(number).raw):
+            return []
         wanted = self.wanted
         if wanted is None:
             return self.book.lines(number)
