@@ -11,7 +11,7 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import msgspec
 from rich.style import Style
@@ -19,8 +19,6 @@ from textual.theme import Theme
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
-
-    from tui.deck.app import DeckApp
 
 Ink = Literal[
     "background", "surface", "text", "muted", "border", "selected", "selection", "track", "used", "cache",
@@ -165,6 +163,12 @@ def load(folder: Path) -> Themes:
     return Themes(palettes, warnings)
 
 
+class Painted(Protocol):
+    """An app with a palette."""
+
+    palette: Palette
+
+
 def palette_of(node: DOMNode) -> Palette:
     """The palette of the app that a widget is in."""
-    return cast("DeckApp", node.app).palette
+    return cast("Painted", node.app).palette
