@@ -130,10 +130,7 @@ class Client:
     def _read(self) -> None:
         try:
             packet = self._connection.recv(wire.PACKET)
-        except (
-            BlockingIOError,
-            ConnectionResetError,
-        ):  # a reset says only that it left something of ours unread
+        except (BlockingIOError, ConnectionResetError):  # reset: it left something of ours unread
             return
         if not packet:
             self.close()
@@ -148,6 +145,8 @@ class Client:
             command = wire.loads(text)
             self._server.on_command(self, command.pop("op"), command)
         except CommandError as error:
+            return {"error": str(error)}
+        except OSError as error:
             return {"error": str(error)}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return {"error": f"the command {text[:80]!r} is malformed: {error!r}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from engine.kernel import pidfd, syscalls
@@ -26,11 +27,13 @@ class Execution(Monitor):
         try:
             self._target = pidfd.open_pid(plan["pid"])
             if pidfd.start_time(plan["pid"]) != plan["pid_start"]:
-                raise ProcessLookupError
+                raise ProcessLookupError(errno.ESRCH, "its pid belongs to another process")
             syscalls.setns(self._target, syscalls.CLONE_NEWPID)
             started = child.spawn(0, plan["cgroups"], lambda channel: joiner.run(plan, self._target, channel))
-        except (ProcessLookupError, MemoryError) as error:
-            raise OSError(3, "the container does not run") from error
+        except OSError as error:
+            if error.errno in (errno.ESRCH, errno.ENOMEM):  # clone says ENOMEM where the namespace's init has ended
+                raise OSError(errno.ESRCH, "the container does not run") from error
+            raise
         os.close(self._target)
         return started
 

@@ -180,7 +180,7 @@ class Attachment:
         """Ask the monitor for streams; NotFound where it has ended."""
         await self._line.send(_command("attach", {"output": output, "input": input, "lossless": lossless}))
         packet, _ = await self._line.receive()
-        if not packet:
+        if not packet or msgspec.json.decode(packet[1:]).get("error"):
             self.close()
             raise NotFound("attaching: the program has ended")
 

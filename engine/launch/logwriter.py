@@ -26,12 +26,18 @@ class LogWriter:
         self._torn = False  # the last record lacks its end
         self._lost = 0  # bytes of output
         self._stamped = (0, b"")  # a second and its text
+        try:
+            self._continue()
+        except OSError:  # tried again at the first write, which counts what it loses
+            self.close()
+
+    def _continue(self) -> None:
         segments = self._segments()
         if segments:
             start = int(segments[-1])
             self._open(start)
             self._end = start + os.fstat(self._fd).st_size
-            self._segment_end = start + max_size
+            self._segment_end = start + self._max_size
             # The last monitor may have been killed in the middle of a record: end it, so that ours begins a line.
             self._torn = self._end > start and os.pread(self._fd, 1, self._end - start - 1) != b"\n"
 

@@ -61,8 +61,10 @@ class Monitor:
         self.error: tuple[str, int] | None = None  # what init answered instead, and the exit code for it
         self.ready = False  # init has done all it had to before exec
         self.released = False  # init may exec
+        self.wanted = False  # it has been let go once, so the program is to run with or without an engine
         self.aborted: str | None = None
         self.ended = False
+        self.size: tuple[int, int] | None = None  # of the terminal, as the last client wanted it
         self.stdio: Stdio
 
     # What the two kinds of monitor do each in its own way.
@@ -83,7 +85,7 @@ class Monitor:
     # The life of one start.
 
     def run(self, takes: int) -> None:
-        """Start the program and serve until all is over; a byte to `takes` has the launcher make the next spare."""
+        """Start the program and serve until all is over; a byte to `takes` has the launcher make a new spare."""
         child.ignore_signals()  # only the end of its program ends a monitor
         child.title.set(f"tiffin-monitor {self.plan['id'][:12]}")
         gc.enable()
@@ -111,6 +113,8 @@ class Monitor:
         self.pid, self.pidfd, self.channel = started.pid, started.pidfd, started.line
         plan = self.plan
         self.stdio = Stdio(self.loop, started.pipes, plan["tty"], plan["stdin"], self.output)
+        if self.size:
+            self.stdio.resize(*self.size)
         self.stdio.on_drained = lambda: self._pause_inputs(False)
         self.server.on_room = self._regulate
         self.channel.setblocking(False)
@@ -122,7 +126,7 @@ class Monitor:
     def release(self) -> None:
         """Let init exec, now or as soon as it is ready."""
         if self.channel and not self.released:
-            self.released = True
+            self.released = self.wanted = True
             try:
                 self.channel.send(child.GO)
             except OSError:  # init has ended; why, it has said before
@@ -178,9 +182,16 @@ class Monitor:
         self.channel = None
         if self.ready and self.released and not self.error:
             self.changed(status="running", started_at=time.time())
-            child.join_cgroups(self.plan["monitor_cgroups"])  # now that nobody waits for us
+            self._move()
         elif not self.error:
             self.error = ("init was killed before it could start the program", child.SETUP_FAILED)
+
+    def _move(self) -> None:
+        """Leave the engine's cgroups for the monitors', now that nobody waits for us."""
+        try:
+            child.join_cgroups(self.plan["monitor_cgroups"])
+        except OSError as error:
+            os.write(2, f"monitor of {self.plan['id']}: joining its cgroups: {error}\n".encode())
 
     def _program_ended(self, _events: int) -> None:
         while self.channel:  # what init said last counts, whichever of the two came first
@@ -218,7 +229,7 @@ class Monitor:
         self.stdio.hold(self.server.congested)
 
     def _gone(self, client: Client) -> None:
-        if client is self.first and not self.released and not self.ended:
+        if client is self.first and not self.wanted and not self.ended:
             self.abort("the engine ended before the container was started")
 
     def abort(self, error: str) -> None:
@@ -227,6 +238,8 @@ class Monitor:
         self.kill(SIGKILL)
 
     def _command(self, client: Client, op: str, args: dict[str, Any]) -> None:
+        if self.ended:
+            raise CommandError("the program has ended")
         command: Callable[..., None] | None = getattr(self, f"do_{op}", None)
         if not command:
             raise CommandError(f"there is no command {op!r} here")
@@ -240,7 +253,7 @@ class Monitor:
     def do_attach(
         self, client: Client, output: bool = True, input: bool = False, lossless: bool = False
     ) -> None:
-        """Begin to send output, to take input, or both; with `lossless` the program waits for this reader."""
+        """Begin to send output, take input, or both; for a `lossless` reader the program waits."""
         client.output, client.input, client.lossless = output, input, lossless
         client.pause(input and self.stdio.full)
 
@@ -250,7 +263,7 @@ class Monitor:
 
     def do_abort(self, _client: Client, error: str = "") -> None:
         """Undo what was done for a program that has not been let go."""
-        if self.released:
+        if self.wanted:
             raise CommandError("the program was started already")
         self.abort(error)
 
@@ -273,6 +286,7 @@ class Monitor:
         """Set the terminal's size."""
         if not (0 <= rows < 1 << 16 and 0 <= cols < 1 << 16):
             raise CommandError(f"a terminal cannot have {rows} rows and {cols} columns")
+        self.size = (rows, cols)
         self.stdio.resize(rows, cols)
 
     def _farewell(self) -> None:

@@ -12,7 +12,7 @@ import stat
 
 from engine.kernel import mount, paths, syscalls
 from engine.launch import dev
-from engine.launch.child import Channel, Failed
+from engine.launch.child import Channel, Failed, is_unified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,22 +143,15 @@ class Root:
         container is not in.
         """
         add, _, _ = _parse([o for o in entry.get("options", []) if o in FLAGS])
-        add |= (
-            mount.MOUNT_ATTR_RDONLY
-            | mount.MOUNT_ATTR_NOSUID
-            | mount.MOUNT_ATTR_NODEV
-            | mount.MOUNT_ATTR_NOEXEC
-        )
-        trees: dict[str, str] = {}
-        for folder in self._plan["cgroups"]:
-            trees[os.path.basename(_mount_point(folder))] = folder
+        add |= _SEALED
+        folders = self._plan["cgroups"]
         target = self._folder(entry["destination"])
-        if len(trees) == 1 and not _is_v1(self._plan["cgroups"][0]):
-            self._bind_cgroup(self._plan["cgroups"][0], add, target)
+        if len(folders) == 1 and is_unified(folders[0]):
+            self._bind_cgroup(folders[0], add, target)
             return
-        tmpfs = mount.filesystem(
-            "tmpfs", {"source": "cgroup", "mode": "755", "size": "64k"}, add & ~mount.MOUNT_ATTR_RDONLY
-        )
+        trees = {os.path.basename(_mount_point(folder)): folder for folder in folders}
+        options: dict[str, str | None] = {"source": "cgroup", "mode": "755", "size": "64k"}
+        tmpfs = mount.filesystem("tmpfs", options, add & ~mount.MOUNT_ATTR_RDONLY)
         for name in trees:
             os.mkdir(name, 0o555, dir_fd=tmpfs)
             for part in name.split(",") if "," in name else ():
@@ -170,7 +163,7 @@ class Root:
         os.close(tmpfs)
 
     def _bind_cgroup(self, folder: str, add: int, target: int) -> None:
-        tree = mount.clone_tree(-100, folder)
+        tree = mount.clone_tree(syscalls.AT_FDCWD, folder)
         mount.set_attributes(tree, add)
         self._attach(tree, target)
         os.close(tree)
@@ -195,7 +188,7 @@ class Root:
         else:
             # The host's own node, which no image can have put a link in the place of; read-only, as its mode
             # and owner are the host's too.
-            tree = mount.clone_tree(-100, "/dev/null")
+            tree = mount.clone_tree(syscalls.AT_FDCWD, "/dev/null")
             mount.set_attributes(tree, _SEALED & ~mount.MOUNT_ATTR_NODEV)
         self._attach(tree, target)
         if tree != self._empty:
@@ -219,33 +212,32 @@ class Root:
     # Places, made where they are missing.
 
     def _folder(self, path: str, resolve: int = 0) -> int:
-        try:
-            return paths.open_in_root(self.fd, path, os.O_PATH | os.O_DIRECTORY, resolve=resolve)
-        except FileNotFoundError:
-            parent, name = _split(path)
-            above = self._folder(parent, resolve)
-            try:
-                os.mkdir(name, 0o755, dir_fd=above)
-            except FileExistsError:
-                raise Failed(f"{self._channel.doing}: the image has a dangling link there") from None
-            finally:
-                os.close(above)
-            return paths.open_in_root(self.fd, path, os.O_PATH | os.O_DIRECTORY, resolve=resolve)
+        return self._place(path, os.O_PATH | os.O_DIRECTORY, resolve)
 
     def _file(self, path: str) -> int:
+        return self._place(path, os.O_PATH, 0)
+
+    def _place(self, path: str, flags: int, resolve: int, links: int = 40) -> int:
         try:
-            return paths.open_in_root(self.fd, path, os.O_PATH)
+            return paths.open_in_root(self.fd, path, flags, resolve=resolve)
         except FileNotFoundError:
-            parent, name = _split(path)
-            above = self._folder(parent)
-            try:
-                flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                os.close(os.open(name, flags, 0o644, dir_fd=above))
-            except FileExistsError:
-                raise Failed(f"{self._channel.doing}: the image has a dangling link there") from None
-            finally:
-                os.close(above)
-            return paths.open_in_root(self.fd, path, os.O_PATH)
+            pass
+        parent, name = _split(path)
+        above = self._place(parent, os.O_PATH | os.O_DIRECTORY, resolve, links)
+        try:
+            if flags & os.O_DIRECTORY:
+                os.mkdir(name, 0o755, dir_fd=above)
+            else:
+                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=above))
+        except FileExistsError:
+            # A link to what is missing, as /etc/resolv.conf often is: make what it leads to, inside the root.
+            if not links:
+                raise
+            path = os.path.join(parent, os.readlink(name, dir_fd=above))
+            return self._place(path, flags, resolve, links - 1)
+        finally:
+            os.close(above)
+        return paths.open_in_root(self.fd, path, flags, resolve=resolve)
 
 
 _SEALED = mount.MOUNT_ATTR_RDONLY | mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_NOEXEC
@@ -296,7 +288,3 @@ def _mount_point(folder: str) -> str:
     while os.stat(os.path.dirname(folder)).st_dev == device:
         folder = os.path.dirname(folder)
     return folder
-
-
-def _is_v1(folder: str) -> bool:
-    return not os.path.exists(f"{folder}/cgroup.controllers")

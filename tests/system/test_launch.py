@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Conflict, LaunchError, NotFound
-from engine.kernel import pidfd
+from engine.kernel import mount, pidfd
 from engine.launch import Launcher, Monitor, Restart
 from bundles import Bundle, busybox_root, config, execute, process, run, started, until
 
@@ -334,6 +335,36 @@ async def test_output_of_a_program_that_ends_at_once_is_whole(
     bundle = sh(tmp_path, root, "dd if=/dev/zero bs=60000 count=1 2>/dev/null | tr '\\0' x")
     await run(launcher, bundle)
     assert bundle.output() == b"x" * 60000
+
+
+async def test_a_full_disk_costs_output_but_neither_monitor_nor_exit_code(
+    launcher: Launcher, tmp_path: Path, root: Path
+) -> None:
+    disk = mount.filesystem("tmpfs", {"size": "64k"})
+    place = f"/proc/{os.getpid()}/fd/{disk}"
+    os.mkdir(f"{place}/log")
+    bundle = sh(
+        tmp_path, root, "read go; seq 1 30000; read go; echo last; exit 5", stdin=True,
+        log_dir=f"{place}/log", state_file=f"{place}/state.json", log_max_files=2,
+    )  # fmt: skip
+    async with started(launcher, bundle) as monitor:
+        feeder = await monitor.attach(output=True, input=True)
+        await feeder.write(b"\n")
+        seen = b""
+        while not seen.endswith(b"\n30000\n"):
+            piece = await feeder.read()
+            assert piece
+            seen += piece[1]
+        segment = next(Path(f"{place}/log").iterdir())
+        assert b"could not be logged" not in segment.read_bytes()
+        os.truncate(segment, 10)  # somebody makes room
+        await feeder.write(b"\n")
+        assert (await monitor.wait()).exit_code == 5
+        feeder.close()
+    assert re.search(rb"stderr F \[tiffin: \d+ bytes of output could not be logged\]\n", segment.read_bytes())
+    assert segment.read_bytes().endswith(b"stdout F last\n")
+    assert json.loads(Path(f"{place}/state.json").read_text())["exit_code"] == 5
+    os.close(disk)
 
 
 # ── who may die ─────────────────────────────────────────────────────────────────────────────────────────────

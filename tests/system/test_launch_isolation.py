@@ -397,10 +397,23 @@ async def test_image_whose_places_are_links_that_lead_out(launcher: Launcher, tm
     assert list(victim.iterdir()) == []
 
 
-async def test_a_dangling_link_is_refused(launcher: Launcher, tmp_path: Path) -> None:
+async def test_what_a_dangling_link_means_is_made_inside(launcher: Launcher, tmp_path: Path) -> None:
+    """Many images have /etc/resolv.conf lead to where systemd would write it."""
     image = busybox_root(tmp_path / "image")
-    (image / "data").symlink_to("/nowhere/at/all")
-    with pytest.raises(LaunchError, match="dangling"):
+    (image / "etc/resolv.conf").symlink_to("../run/resolve/stub.conf")
+    (image / "data").symlink_to(tmp_path / "victim")
+    given = tmp_path / "given"
+    given.write_text("nameserver\n")
+    mounts = [*MOUNTS, bind(given, "/etc/resolv.conf"), bind(tmp_path / "image", "/data/inner")]
+    text = await output(launcher, tmp_path, image, "cat /etc/resolv.conf /run/resolve/stub.conf", mounts=mounts)
+    assert text == "nameserver\n" * 2
+    assert not (tmp_path / "victim").exists()
+
+
+async def test_a_loop_of_links_is_refused(launcher: Launcher, tmp_path: Path) -> None:
+    image = busybox_root(tmp_path / "image")
+    (image / "data").symlink_to("/data")
+    with pytest.raises(LaunchError, match="mounting bind on /data"):
         await output(launcher, tmp_path, image, "true", mounts=[*MOUNTS, bind(tmp_path, "/data")])
 
 
