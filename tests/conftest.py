@@ -8,6 +8,8 @@ import os
 import socket
 import struct
 
+from hypothesis import settings
+
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
@@ -23,3 +25,7 @@ def _private_network() -> None:
 
 if os.geteuid() == 0:
     _private_network()
+
+# A time limit for one example measures the machine, which may be busy or emulated.
+settings.register_profile("tiffin", deadline=None)
+settings.load_profile("tiffin")
