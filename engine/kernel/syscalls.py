@@ -128,7 +128,7 @@ def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
 
 
 class Title:
-    """What ps and /proc/PID/cmdline show of this process, written over its arguments, which must be done with."""
+    """What ps and /proc/PID/cmdline show of this process: written over its arguments, once they are read."""
 
     def __init__(self) -> None:
         with open("/proc/self/stat", "rb") as file:

@@ -1,7 +1,7 @@
 """Starting containers and the programs in them: launcher, monitor, init, and the engine's handles on them.
 
-What the engine uses is imported at first use, because the launcher, which loads this package too, must not load
-asyncio and msgspec.
+What the engine uses is imported at first use, because the launcher, which loads this package too, must not
+load asyncio and msgspec.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The child is a copy of the launcher that walks into a container and execs there. From the first step in,
 whatever it reads from its surroundings may be hostile, so it imports nothing more (`sys.meta_path` is empty),
-resolves no path that leads through /proc of the container, and cannot be looked at from inside (PR_SET_DUMPABLE).
+takes no path through the container's /proc, and cannot be looked at from inside (PR_SET_DUMPABLE).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Channel:
 
 
 class Child:
-    """The monitor's handle on a child: its process, the line to it, and our ends of its three streams' pipes."""
+    """The monitor's handle on a child: its process, the line to it, our ends of its streams' pipes."""
 
     def __init__(self, pid: int, pidfd: int, line: wire.Line, pipes: list[int]) -> None:
         self.pid = pid

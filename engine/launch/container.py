@@ -1,4 +1,4 @@
-"""The monitor of a container's first program: its log, its network namespace, OOM kills, and the restart policy."""
+"""The monitor of a container's first program: its log, its network namespace, OOM kills, restarts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Container(Monitor):
         self._backoff = FIRST_BACKOFF
 
     def start(self) -> None:
-        """Start init. It inherits the network namespace that the monitor is in, the same one at every restart."""
+        """Start init. It inherits the monitor's network namespace, the same one at every restart."""
         if self.own_network and self.netns < 0:
             self.netns = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._oom_kills = self._count_oom_kills()

@@ -90,7 +90,7 @@ def bind_console(dev: int, slave: int) -> None:
 def take_null(root: int) -> None:
     """Read standard input from the container's own /dev/null; the host's would show where it comes from.
 
-    A running container may have put anything in its place: a pipe, for instance, that would block who opens it.
+    A running container may have put anything in its place: a pipe, say, that would block who opens it.
     """
     null = paths.open_in_root(root, "/dev/null", os.O_RDONLY | os.O_NONBLOCK)
     found = os.fstat(null)

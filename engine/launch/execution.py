@@ -31,7 +31,10 @@ class Execution(Monitor):
             syscalls.setns(self._target, syscalls.CLONE_NEWPID)
             started = child.spawn(0, plan["cgroups"], lambda channel: joiner.run(plan, self._target, channel))
         except OSError as error:
-            if error.errno in (errno.ESRCH, errno.ENOMEM):  # clone says ENOMEM where the namespace's init has ended
+            if error.errno in (
+                errno.ESRCH,
+                errno.ENOMEM,
+            ):  # clone says ENOMEM where the namespace's init has ended
                 raise OSError(errno.ESRCH, "the container does not run") from error
             raise
         os.close(self._target)

@@ -1,4 +1,4 @@
-"""A container's init: the cloned child that builds the container around itself and execs its first program."""
+"""A container's init: the cloned child that builds the container around itself and execs its program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-OWN_SYSCTLS = {  # prefixes, by the namespace that keeps them the container's own; all others would change the host
+OWN_SYSCTLS = {  # prefixes by the namespace that keeps them the container's own; others would change the host
     "ipc": ("kernel.msg", "kernel.sem", "kernel.shm", "fs.mqueue."),
     "uts": ("kernel.domainname",),
     "network": ("net.",),
@@ -21,8 +21,8 @@ OWN_SYSCTLS = {  # prefixes, by the namespace that keeps them the container's ow
 NAMESPACES = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC
 """What init is cloned into.
 
-Not among them: the network namespace, which is the monitor's own already, and the cgroup namespace, which has to
-wait until init is in all its cgroups.
+Not among them: the network namespace, which is the monitor's own already, and the cgroup namespace, which has
+to wait until init is in all its cgroups.
 """
 
 

@@ -22,7 +22,7 @@ ALL = (
 
 
 def run(plan: dict[str, Any], target: int, channel: Channel) -> NoReturn:
-    """Enter the namespaces of the process `target` (a pidfd) and exec; the PID namespace is entered already."""
+    """Enter the namespaces of `target` (a pidfd) and exec; the PID namespace is entered already."""
     options = plan["process"]
     channel.doing = "reading the seccomp filter"
     program = wire.read(plan["seccomp"]) if plan["seccomp"] else b""

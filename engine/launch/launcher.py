@@ -1,12 +1,12 @@
 """The launcher: forks a monitor for every container and exec, and nothing else.
 
-Run as `python -I -S launcher.py SOCKET`, it imports next to nothing, so that it is ready in a few milliseconds and
-what its forks share is small, and it has one thread for life, so that forking is safe. Each packet on its
-socket is a request with the descriptor of the socket that becomes the monitor's first client. It ends when
-the engine's end of the socket closes.
+Run as `python -I -S launcher.py SOCKET`, it imports next to nothing, so that it is ready soon and what its
+forks share is small, and it has one thread for life, so that forking is safe. Each packet on its socket is a
+request with the descriptor of the socket that becomes the monitor's first client. It ends when the engine's
+end of the socket closes.
 
-Forking and making a network namespace take a third of a launch. So one spare monitor always waits, in a network
-namespace of its own, and takes the next request from the socket itself.
+Forking and making a network namespace take a third of a launch. So one spare monitor always waits, in a
+network namespace of its own, and takes the next request from the socket itself.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def be_spare(
         monitor = make(wire.loads(packet), fds, boot_id)
         if not monitor.own_network:
             syscalls.setns(host_network, syscalls.CLONE_NEWNET)
-        elif failure:
-            raise failure
+        else:
+            monitor.obstacle = failure
         os.close(host_network)
         monitor.run(takes)
         status = 0

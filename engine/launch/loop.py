@@ -21,7 +21,7 @@ class Loop:
         self._deadlines: dict[str, tuple[float, Callable[[], None]]] = {}
 
     def watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
-        """Call `handler` with the poll events of `fd` (errors and hang-ups always count); replaces a former one."""
+        """Call `handler` with the poll events of `fd`, errors and hang-ups too; replaces a former one."""
         self._handlers[fd] = handler
         self._poll.register(fd, events)
 

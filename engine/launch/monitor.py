@@ -1,7 +1,7 @@
 """The monitor: one process per started container or exec'd program, which outlives engine and launcher.
 
-It owns the program's streams, socket and record, and reaps it. Here is what a container's first program and an
-exec'd one have in common; `container` and `execution` hold what each does in its own way.
+It owns the program's streams, socket and record, and reaps it. Here is what a container's first program and
+an exec'd one have in common; `container` and `execution` hold what each does in its own way.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Monitor:
         self.wanted = False  # it has been let go once, so the program is to run with or without an engine
         self.aborted: str | None = None
         self.ended = False
+        self.obstacle: OSError | None = None  # why the network namespace could not be made
         self.size: tuple[int, int] | None = None  # of the terminal, as the last client wanted it
         self.stdio: Stdio
 
@@ -109,6 +110,8 @@ class Monitor:
     def start(self) -> None:
         """Have init set out, and take charge of it; the record then says "created"."""
         self.error, self.ready, self.released = None, False, False
+        if self.obstacle:
+            raise self.obstacle
         started = self.spawn()
         self.pid, self.pidfd, self.channel = started.pid, started.pidfd, started.line
         plan = self.plan

@@ -29,7 +29,7 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     overlay: Overlay
-    cgroups: list[str]  # folders whose cgroup.procs init joins before it unshares its cgroup namespace
+    cgroups: list[str]  # folders that init is in before it unshares its cgroup namespace
     monitor_cgroups: list[str]  # the same for the monitor itself
     oom_files: list[str]  # memory.oom_control (v1) or memory.events (v2): `oom_kill N` is read when it ends
     memory_limit_file: str  # read when OOM-killed, for the record; empty where there is none
@@ -66,7 +66,7 @@ class ExecPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonitorRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A monitor's `state.json`: its program as the monitor knows it. Times are Unix seconds, 0 for not yet."""
+    """A monitor's `state.json`: its program as it knows it. Times are Unix seconds, 0 for not yet."""
 
     status: str = "created"  # created, running, restarting or exited
     pid: int = 0  # of PID 1 on the host; 0 when there is none

@@ -1,7 +1,7 @@
 """The life of a monitor, lived a few times by the launcher before it forks any.
 
-The interpreter writes to what it runs for the first times: it binds, caches and specialises. What the launcher has had
-written, its forks share for ever; what not, each of them copies, page by page: some 300 KB a monitor.
+The interpreter writes to what it runs for the first times: it binds, caches and specialises. What the launcher
+has had written, its forks share for ever; what not, each of them copies, page by page: 200 KB a monitor.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def rehearse() -> None:
         ours, theirs = wire.pair()
         ours.send(b'C{"op": "attach"}')
         ours.send(b'C{"op": "go"}')
-        _, takes = os.pipe()
+        taken, takes = os.pipe()
         Rehearsal(folder, "", theirs).run(takes)
-        os.close(_)
+        os.close(taken)
         ours.close()
     os.close(stage)
 

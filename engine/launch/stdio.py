@@ -23,8 +23,8 @@ END_OF_INPUT = b"\x04"  # what a terminal turns into end of file
 class Stdio:
     """The streams of one start of a program.
 
-    `pipes` are our ends of the pipes to its standard input and from its output and error. Those it does not need
-    are closed: with a terminal, which its init opens in its own /dev, all three.
+    `pipes` are our ends of the pipes to its standard input and from its output and error. Those it does not
+    need are closed: with a terminal, which its init opens in its own /dev, all three.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Packets with descriptors, and JSON, from the C halves of the standard modules.
 
-A monitor lives as long as its container, and there may be a thousand. What socket, json and signal import beyond
-their C halves (enum, re, selectors, collections) would cost each monitor, and each fork, half as much again.
+A monitor lives as long as its container, and there may be a thousand. What socket, json and signal import
+beyond their C halves (enum, re, selectors, collections) would cost each monitor a fifth more.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class _Scanner:
     strict = False
     object_hook = object_pairs_hook = None
     parse_float, parse_int, parse_constant = float, int, float
-    memo: dict[str, str] = {}
+
+    def __init__(self) -> None:
+        self.memo: dict[str, str] = {}
 
 
 _scan = _json.make_scanner(_Scanner())  # type: ignore[arg-type]

@@ -45,7 +45,25 @@ MASKED = [
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-PROGRAMS = "cat chmod dd echo false find grep head id kill ln ls mkdir mount mv readlink rm seq sh sleep stty tr true tty wc".split()
+PROGRAMS = (
+    *(
+        "cat",
+        "chmod",
+        "dd",
+        "echo",
+        "false",
+        "find",
+        "grep",
+        "head",
+        "id",
+        "kill",
+        "ln",
+        "ls",
+        "mkdir",
+        "mount",
+    ),
+    *("mv", "readlink", "rm", "seq", "sh", "sleep", "stty", "tr", "true", "tty", "wc"),
+)
 
 
 def busybox_root(folder: Path) -> Path:

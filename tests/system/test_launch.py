@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -11,11 +12,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bundles import Bundle, busybox_root, config, execute, process, run, started, until
 
 from engine.errors import Conflict, LaunchError, NotFound
 from engine.kernel import mount, pidfd
 from engine.launch import Launcher, Monitor, Restart
-from bundles import Bundle, busybox_root, config, execute, process, run, started, until
 
 pytestmark = pytest.mark.system
 
@@ -324,7 +325,7 @@ async def test_log_rotates_by_offset_and_continues_at_the_next_start(
         await run(launcher, bundle)
     segments = sorted((bundle.folder / "log").iterdir())
     assert len(segments) == 3
-    for one, following in zip(segments, segments[1:], strict=False):
+    for one, following in itertools.pairwise(segments):
         assert int(one.name) + one.stat().st_size == int(following.name)
     assert bundle.output().endswith(b"\n19999\n20000\n")
 

@@ -59,9 +59,7 @@ def bind(source: Path, destination: str, *options: str) -> dict[str, Any]:
 
 
 async def test_it_is_alone_with_its_streams(launcher: Launcher, tmp_path: Path, root: Path) -> None:
-    script = (
-        "echo $$; cat /proc/sys/kernel/hostname; ls /proc/self/fd | wc -l; cd /proc; echo [0-9]*; cd - >/dev/null; pwd"
-    )
+    script = "echo $$; cat /proc/sys/kernel/hostname; ls /proc/self/fd | wc -l; cd /proc; echo [0-9]*; cd - >/dev/null; pwd"
     text = await output(launcher, tmp_path, root, script, process={"cwd": "/new/place"})
     # ls has 0, 1, 2 and the folder that it lists
     assert text.split() == ["1", "box", "4", "1", "/new/place"]
@@ -147,7 +145,8 @@ async def test_user_groups_and_capabilities(launcher: Launcher, tmp_path: Path, 
         "inheritable": ["CAP_NET_RAW"],
         "ambient": ["CAP_NET_RAW"],
     }
-    script = "id; grep -e Cap -e NoNew /proc/self/status; cat /proc/self/oom_score_adj; echo > /dev/shm/x; ls -l /dev/shm/x"
+    script = "id; grep -e Cap -e NoNew /proc/self/status; cat /proc/self/oom_score_adj;"
+    script += "echo > /dev/shm/x; ls -l /dev/shm/x"
     changes = {"user": user, "capabilities": given, "oomScoreAdj": 321}
     text = await output(launcher, tmp_path, root, script, process=changes)
     assert "uid=1000 gid=1001 groups=7,8" in text
@@ -316,8 +315,8 @@ async def test_nothing_of_the_interpreter_is_within_reach(
     launcher: Launcher, tmp_path: Path, root: Path
 ) -> None:
     """CVE-2019-5736: /proc/1/exe and /proc/PID/exe of who enters lead to the host's binary."""
-    script = "cd /proc/1; for f in environ maps mem; do (head -c1 $f >/dev/null) 2>&1; done; ls fd 2>&1; readlink exe || echo closed; cat cmdline;"
-    script += "(echo >> exe) 2>&1; true"
+    script = "cd /proc/1; for f in environ maps mem; do (head -c1 $f >/dev/null) 2>&1; done;"
+    script += "ls fd 2>&1; readlink exe || echo closed; cat cmdline; (echo >> exe) 2>&1; true"
     bundle = Bundle(
         tmp_path / "box", [root], config(["sh", "-c", script + "; read x"]), init=True, stdin=True
     )
@@ -405,7 +404,9 @@ async def test_what_a_dangling_link_means_is_made_inside(launcher: Launcher, tmp
     given = tmp_path / "given"
     given.write_text("nameserver\n")
     mounts = [*MOUNTS, bind(given, "/etc/resolv.conf"), bind(tmp_path / "image", "/data/inner")]
-    text = await output(launcher, tmp_path, image, "cat /etc/resolv.conf /run/resolve/stub.conf", mounts=mounts)
+    text = await output(
+        launcher, tmp_path, image, "cat /etc/resolv.conf /run/resolve/stub.conf", mounts=mounts
+    )
     assert text == "nameserver\n" * 2
     assert not (tmp_path / "victim").exists()
 
