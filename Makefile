@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 # What tiffin itself wants from the system, what only the tests want, and what only the benchmarks want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
-TESTING := busybox-static tmux user-mode-linux kmod docker.io skopeo umoci
+TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci
 BENCHING := crun runc hyperfine
 
 # install-missing LIST: apt-get install what is not installed, and say nothing when all is there
@@ -29,6 +29,8 @@ system:
 
 testing: system
 	@$(call install-missing,$(TESTING))
+	@test -x /usr/bin/docker || $(call install-missing,$$(apt-cache show docker-cli >/dev/null 2>&1 && \
+	  echo docker-cli || echo docker.io))  # the client only, where it comes alone
 
 benching: testing
 	@$(call install-missing,$(BENCHING))
