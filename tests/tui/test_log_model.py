@@ -164,7 +164,7 @@ class TestPages:
 
 
 class TestFilterAndTime:
-    @given(short_runs, st.sampled_from([b"a", b"0", b"ab", b"\x1b", b"F", b" "]))
+    @given(short_runs, st.sampled_from([b"a", b"0", b"ab", b"\x1b", b"f", b" "]))
     def test_a_filter_finds_what_a_naive_reading_finds(self, written, needle) -> None:
         log = Log(written)
         pattern = Pattern(needle.decode())
