@@ -227,3 +227,18 @@ def test_the_run_goes_on_over_the_engines_death(tiffin: Tiffin) -> None:
         assert "is back" in command.stderr.readline()
         out, _, status = command.end("!\n")
         assert (out, status) == ("b!\n", 8)
+
+
+def test_an_end_that_is_not_known_is_no_success(tiffin: Tiffin) -> None:
+    with tiffin.begin("run", "--name", "orphan", "host", "sh", "-c", "echo ready; sleep 1000") as command:
+        assert command.stdout.readline() == "ready\n"
+        ident = tiffin("inspect", "-f", "Id", "orphan")
+        for process in tiffin.json("engine", "status", "--json")["processes"]:
+            if process["container"] == ident:
+                os.kill(process["pid"], signal.SIGKILL)
+        tiffin("kill", "orphan")
+        _, err, status = command.end()
+        assert status == 125
+        assert "not known" in err
+    assert tiffin.status("orphan") == "dead"
+    assert tiffin.process("wait", "orphan").returncode == 1

@@ -13,6 +13,7 @@ from tui.cli.conversation import Conversation, End
 from tui.cli.output import complain, notice
 from tui.cli.parser import Parser
 
+FAILED = 125  # exit status where tiffin is the reason, as Docker's
 PATIENCE = 10.0  # seconds for the next engine to be there
 RUNNING = ("running", "paused", "restarting")
 
@@ -90,4 +91,5 @@ def told(name: str, status: ExitStatus) -> int:
         complain(TiffinError(f"{name} ran out of memory and was killed", "give it a larger --memory"))
     elif status.error:
         complain(TiffinError(f"{name}: {status.error}"))
+        return status.exit_code or FAILED  # how it ended is not known: that is no success
     return status.exit_code

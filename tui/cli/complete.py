@@ -8,7 +8,6 @@ engine.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from collections.abc import Iterator, Sequence
 
@@ -155,7 +154,7 @@ def _values(kind: str, current: str, root: str | None) -> Iterator[Candidate]:
 
 
 def _names(kind: str, root: str | None) -> Iterator[Candidate]:
-    client = EngineClient(find(root or os.environ.get("TIFFIN_ROOT")))
+    client = EngineClient(find(root))
     if kind in ("image", "inspectable"):
         names = (name for image in client.images() for name in image.names)
         yield from ((name.removesuffix(":latest"), "image") for name in names)

@@ -187,7 +187,7 @@ def _signals(notify: socket.socket, numbers: tuple[signal.Signals, ...]) -> Gene
         pass  # the interpreter has written it to the wake-up descriptor
 
     before = {number: signal.signal(number, arrived) for number in numbers}
-    waker = signal.set_wakeup_fd(notify.fileno())
+    waker = signal.set_wakeup_fd(notify.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:

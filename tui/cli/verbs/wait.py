@@ -21,7 +21,10 @@ def run(args: argparse.Namespace) -> int:
     failure = 0
     for ref in args.containers:
         try:
-            print(client.wait(ref).exit_code, flush=True)
+            status = client.wait(ref)
+            if status.error and not status.exit_code:
+                raise TiffinError(f"{ref}: {status.error}")  # noqa: TRY301 - how it ended is not known
+            print(status.exit_code, flush=True)
         except TiffinError as error:
             complain(error)
             failure = error.exit_code
