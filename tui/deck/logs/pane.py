@@ -86,6 +86,7 @@ class LogPane(Widget, can_focus=True):
         self._wrap = True
         self._left = 0
         self._since = 0  # the key of the window
+        self._since_time = 0.0  # where it begins; 0 for no window
         self._sought: Pattern | None = None
         self._wanted: Pattern | None = None
         self._saving = -1.0
@@ -119,6 +120,7 @@ class LogPane(Widget, can_focus=True):
             return
         self._container, self._tty = container_id, tty
         self._since = self._left = 0
+        self._since_time = 0.0
         self._wanted = None
         self._reader.wish(container=container_id, wanted=None, since=0.0)
         if self.is_mounted:
@@ -229,7 +231,8 @@ class LogPane(Widget, can_focus=True):
 
     def action_since(self, key: int) -> None:
         self._since = key
-        self._reader.wish(since=time.time() - SINCE[key] if key else 0.0)
+        self._since_time = time.time() - SINCE[key] if key else 0.0
+        self._reader.wish(since=self._since_time)
         self._draw()
 
     def action_copy(self) -> None:
@@ -335,7 +338,7 @@ class LogPane(Widget, can_focus=True):
         saving.check(path)
         client, container = self._link.client, self._container
         wanted = None if self._whole else self._wanted
-        since = time.time() - SINCE[self._since] if self._since else 0.0
+        since = self._since_time
         times, app = self._times, cast("DeckApp", self.app)
         self._saving = 0.0
 

@@ -93,7 +93,6 @@ class Reader:
         self._wish = Wish()
         self._newest: View | None = None
         self._stopping = False
-        self.resting = False  # nobody sees it
         # The rest belongs to the thread.
         self._shown = Wish()
         self._walk = Walk(self._book(""))
@@ -133,11 +132,6 @@ class Reader:
                 self._actions.append(Action(verb, amount, pattern))
         self._wake.set()
 
-    def rest(self, resting: bool) -> None:
-        """Stop looking for new output while nobody sees it, or go on."""
-        self.resting = resting
-        self._wake.set()
-
     def take(self) -> View | None:
         """The newest view not taken yet."""
         with self._lock:
@@ -148,7 +142,7 @@ class Reader:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(None if self.resting or not self._shown.container else self._pause)
+            self._wake.wait(self._pause if self._shown.container else None)
             self._wake.clear()
             with self._lock:
                 wish, actions, self._actions = self._wish, self._actions, []
