@@ -69,7 +69,7 @@ def loads(text: bytes) -> Any:
     """The value of a JSON text; raises ValueError where it is none."""
     try:
         return _scan(text.decode().strip(), 0)[0]
-    except (StopIteration, SystemError, ImportError):  # the scanner looks for json.decoder's exception
+    except (StopIteration, ValueError, SystemError, ImportError):  # it lacks json.decoder's own exception
         raise ValueError("not JSON") from None
 
 
