@@ -48,6 +48,8 @@ from engine.model import (
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = 255  # the exit code of a program whose end nobody saw: not a success
+
 # Inside the class, `list` is a verb.
 Summaries: TypeAlias = list[ContainerSummary]
 Processes: TypeAlias = list[Process]
@@ -277,7 +279,9 @@ class Containers:
             await container.exited()
         state = container.told
         return ExitStatus(
-            exit_code=0 if state.exit_code is None else state.exit_code,
+            exit_code=(0 if state.status == "created" else UNKNOWN)
+            if state.exit_code is None
+            else state.exit_code,
             oom_killed=state.oom_killed,
             error=state.error,
         )
