@@ -70,8 +70,10 @@ class Container:
 
     def change(self, **changes: object) -> None:
         """Change the record and save it."""
-        self.record = self.record.but(**changes)
-        self.record.save(self.folder)
+        record = self.record.but(**changes)
+        if record != self.record:
+            self.record = record
+            record.save(self.folder)
 
     async def signal(self, number: int) -> None:
         """Send a signal to its program."""

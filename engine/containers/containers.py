@@ -114,7 +114,7 @@ class Containers:
 
     async def run(self, config: ContainerConfig, name: str = "") -> str:
         """Create and start; one whose program cannot be run stays, as Docker's does, unless auto-removed."""
-        container = self._make(config, name)
+        container = self._make(config, name, wanted=True)
         try:
             await self.start(container.id)
         except TiffinError as error:
@@ -123,7 +123,7 @@ class Containers:
             raise
         return container.id
 
-    def _make(self, config: ContainerConfig, name: str) -> Container:
+    def _make(self, config: ContainerConfig, name: str, wanted: bool = False) -> Container:
         rooms, id = self.rooms, new_id()
         rooms.require_root("making a container")
         validate(config)
@@ -143,6 +143,7 @@ class Containers:
                 image=config.image,
                 image_id=image.id,
                 config=config,
+                wanted=wanted,
                 anonymous_volumes=anonymous,
             )
             for part in ("rootfs", "upper", "work", "log"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from pathlib import Path
@@ -33,10 +34,14 @@ async def launch(rooms: Rooms, container: Container) -> Monitor:
     container.cgroup.create()
     monitor: Monitor | None = None
     try:
-        if container.record.config.limits != Limits():
-            container.cgroup.apply(setting(container.record.config.limits))
         await _prepare(rooms, container)
-        monitor = await rooms.launcher.launch(container.folder)
+        launching = asyncio.create_task(rooms.launcher.launch(container.folder))
+        await asyncio.sleep(0)  # the request goes out: limits are set while init builds its mounts
+        try:
+            if container.record.config.limits != Limits():
+                container.cgroup.apply(setting(container.record.config.limits))
+        finally:
+            monitor = await launching
         await _connect(rooms, container, monitor)
         for waiting in container.attaching:
             if not waiting.done():
@@ -50,6 +55,9 @@ async def launch(rooms: Rooms, container: Container) -> Monitor:
             container.told = told(await monitor.wait())
         await rooms.networks.unpublish(container.id)
         container.cgroup.remove()
+        for waiting in container.attaching:
+            waiting.cancel()
+        container.attaching.clear()
         raise
     return monitor
 
@@ -67,7 +75,7 @@ async def _prepare(rooms: Rooms, container: Container) -> None:
         "resolv.conf": resolv_conf_text(config.dns),
     }
     for name, text in texts.items():
-        files.replace(folder / name, text, mode=0o644)
+        files.write(folder / name, text, mode=0o644)
     spec = bundle(
         config,
         image.config,
@@ -78,8 +86,8 @@ async def _prepare(rooms: Rooms, container: Container) -> None:
         files={f"/etc/{name}": str(folder / name) for name in texts},
         volumes=rooms.volumes.paths(config, container.record.anonymous_volumes),
     )
-    files.replace(folder / "config.json", msgspec.json.encode(spec))
-    files.replace(folder / "launch.json", msgspec.json.encode(_plan(rooms, container, image, layers, spec)))
+    files.write(folder / "config.json", msgspec.json.encode(spec))
+    files.write(folder / "launch.json", msgspec.json.encode(_plan(rooms, container, image, layers, spec)))
 
 
 def _plan(

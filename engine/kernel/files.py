@@ -1,9 +1,21 @@
-"""Replacing a file as a whole: a reader sees the old content or the new one, never a part."""
+"""Writing files, and replacing one as a whole: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+
+def write(path: Path | str, data: bytes | str, *, mode: int = 0o600, sync: bool = False) -> None:
+    """Write a whole file, made where it is missing; with `sync` it is on disk when this returns."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with open(fd, "wb", buffering=0) as file:
+        view = memoryview(data.encode() if isinstance(data, str) else data)
+        while view:
+            view = view[file.write(view) :]
+        if sync:
+            os.fsync(fd)
 
 
 def replace(path: Path | str, data: bytes | str, *, mode: int = 0o600, sync: bool = False) -> None:
@@ -14,17 +26,12 @@ def replace(path: Path | str, data: bytes | str, *, mode: int = 0o600, sync: boo
     """
     path = os.fspath(path)
     temporary = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
-        with open(fd, "wb", buffering=0) as file:
-            view = memoryview(data.encode() if isinstance(data, str) else data)
-            while view:
-                view = view[file.write(view) :]
-            if sync:
-                os.fsync(fd)
+        write(temporary, data, mode=mode, sync=sync)
         os.rename(temporary, path)
     except OSError:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
     if sync:
         folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
