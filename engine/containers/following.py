@@ -20,6 +20,8 @@ from engine.watch import Target
 
 log = logging.getLogger(__name__)
 
+REAPED_WITHIN = 50  # times 20 ms
+
 
 class Follower:
     """Follows every living container's monitor, one task each."""
@@ -104,7 +106,7 @@ class Follower:
             error = "its monitor was killed: its output since then is lost"
             self.observe(container, told(msgspec.structs.replace(record, status="running", error=error)))
             await _ended(process)
-            code = pidfd.exit_code(process)
+            code = await _exit_code(process)
         finally:
             os.close(process)
         await self._orphan_ended(container, record, code)
@@ -149,3 +151,13 @@ async def _ended(process: int) -> None:
         await ended.wait()
     finally:
         loop.remove_reader(process)
+
+
+async def _exit_code(process: int) -> int | None:
+    """How it ended; the kernel tells that of somebody else's child only once its parent has reaped it."""
+    for _ in range(REAPED_WITHIN):
+        code = pidfd.exit_code(process)
+        if code is not None:
+            return code
+        await asyncio.sleep(0.02)
+    return None
