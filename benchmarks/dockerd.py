@@ -83,7 +83,7 @@ class Docker:
                 self.remove(self("ps", "-aq").split())
         self._daemon.terminate()
         self._daemon.wait(PATIENCE)
-        for folder in glob.glob(f"/sys/fs/cgroup/**/{self.cgroup}", recursive=True):  # noqa: PTH207
+        for folder in glob.glob(f"/sys/fs/cgroup/**/{self.cgroup}", recursive=True):
             os.rmdir(folder)
 
     def _await(self) -> None:
@@ -101,7 +101,11 @@ class Docker:
 
 def missing() -> str:
     """Why there can be no daemon, or nothing."""
-    return "" if all(shutil.which(name, path=PATH) for name in ("dockerd", "docker")) else "docker is not installed"
+    return (
+        ""
+        if all(shutil.which(name, path=PATH) for name in ("dockerd", "docker"))
+        else "docker is not installed"
+    )
 
 
 def _program(name: str) -> str:

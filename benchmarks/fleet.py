@@ -61,7 +61,9 @@ def _watching(world: World) -> Row:
     """CPU of the watcher in a terminal, and apart from it of what it asks, over the same seconds."""
     tiffin, docker = world.tiffin, world.docker
     watchers = {"tiffin": (tiffin.command(), tiffin.environment, tiffin.pids)}
-    notes = [f"{SIZE} sleeping containers, watched in a terminal of 120×36 for {WINDOW:.0f} s, {ROUNDS} times"]
+    notes = [
+        f"{SIZE} sleeping containers, watched in a terminal of 120×36 for {WINDOW:.0f} s, {ROUNDS} times"
+    ]
     if docker:
         watchers["docker stats"] = docker.command("stats"), docker.environment, docker.pids
         if world.lazydocker:

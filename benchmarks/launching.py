@@ -21,7 +21,9 @@ LIMITS = Limits(cpus=1, memory=64 << 20, pids=100)
 def measure(world: World) -> list[Row]:
     """Everyone in turns."""
     if not probe.supported():
-        return [Row("request → first instruction", "below `crun run`", [], notes=["the probe is x86-64 code"])]
+        return [
+            Row("request → first instruction", "below `crun run`", [], notes=["the probe is x86-64 code"])
+        ]
     out = world.folder / "out"
     out.mkdir()
     runs: dict[str, Callable[[], float]] = {

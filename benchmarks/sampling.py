@@ -59,7 +59,13 @@ def measure(world: World) -> list[Row]:
     each = "sampling, full set of one container at 1 Hz, CPU"
     return [
         Row(each, "under 40 µs", figures, figures[0].median < 40, missed(figures[0], 40)),
-        Row(f"sampling {COUNT} containers, of one core", "under 5 %", [share], share.median < 5, missed(share, 5)),
+        Row(
+            f"sampling {COUNT} containers, of one core",
+            "under 5 %",
+            [share],
+            share.median < 5,
+            missed(share, 5),
+        ),
     ]
 
 

@@ -60,7 +60,7 @@ def tiffin_at(root: Path, archive: Path) -> Iterator[Tiffin]:
         tiffin.remove([container.id for container in client.containers()])
         client.shutdown()
         deadline = time.monotonic() + 10
-        while left := glob.glob(f"/sys/fs/cgroup/**/{tiffin.instance.cgroup}", recursive=True):  # noqa: PTH207
+        while left := glob.glob(f"/sys/fs/cgroup/**/{tiffin.instance.cgroup}", recursive=True):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"left behind: {left}")
             time.sleep(0.05)
