@@ -48,7 +48,7 @@ from engine.model import (
 
 log = logging.getLogger(__name__)
 
-UNKNOWN = 255  # the exit code of a program whose end nobody saw: not a success
+UNKNOWN = 125  # the exit code of a program whose end nobody saw: not a success
 
 # Inside the class, `list` is a verb.
 Summaries: TypeAlias = list[ContainerSummary]

@@ -20,8 +20,6 @@ from engine.watch import Target
 
 log = logging.getLogger(__name__)
 
-REAPED_WITHIN = 50  # times 20 ms
-
 
 class Follower:
     """Follows every living container's monitor, one task each."""
@@ -106,7 +104,9 @@ class Follower:
             error = "its monitor was killed: its output since then is lost"
             self.observe(container, told(msgspec.structs.replace(record, status="running", error=error)))
             await _ended(process)
-            code = await _exit_code(process)
+            code = pidfd.status_of_zombie(record.pid, record.pid_start)
+            if code is None:  # its parent has reaped it already
+                code = pidfd.exit_code(process)
         finally:
             os.close(process)
         await self._orphan_ended(container, record, code)
@@ -151,13 +151,3 @@ async def _ended(process: int) -> None:
         await ended.wait()
     finally:
         loop.remove_reader(process)
-
-
-async def _exit_code(process: int) -> int | None:
-    """How it ended; the kernel tells that of somebody else's child only once its parent has reaped it."""
-    for _ in range(REAPED_WITHIN):
-        code = pidfd.exit_code(process)
-        if code is not None:
-            return code
-        await asyncio.sleep(0.02)
-    return None

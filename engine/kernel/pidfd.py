@@ -44,6 +44,20 @@ def exit_code(pidfd: int) -> int | None:
     return code if code >= 0 else 128 - code
 
 
+def status_of_zombie(pid: int, start: int) -> int | None:
+    """How a process ended that started at `start` and is not reaped yet; else None. Field 52 of proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except OSError:
+        return None
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] != b"Z" or int(fields[19]) != start:
+        return None
+    code = os.waitstatus_to_exitcode(int(fields[49]))
+    return code if code >= 0 else 128 - code
+
+
 def start_time(pid: int) -> int:
     """When `pid` started, in clock ticks since boot: with the boot id and its number it names one process.
 

@@ -229,7 +229,7 @@ def test_the_run_goes_on_over_the_engines_death(tiffin: Tiffin) -> None:
         assert (out, status) == ("b!\n", 8)
 
 
-def test_an_end_that_is_not_known_is_no_success(tiffin: Tiffin) -> None:
+def test_an_end_without_a_monitor_is_told_as_far_as_it_is_known(tiffin: Tiffin) -> None:
     with tiffin.begin("run", "--name", "orphan", "host", "sh", "-c", "echo ready; sleep 1000") as command:
         assert command.stdout.readline() == "ready\n"
         ident = tiffin("inspect", "-f", "Id", "orphan")
@@ -238,7 +238,7 @@ def test_an_end_that_is_not_known_is_no_success(tiffin: Tiffin) -> None:
                 os.kill(process["pid"], signal.SIGKILL)
         tiffin("kill", "orphan")
         _, err, status = command.end()
-        assert status == 125
-        assert "not known" in err
-    assert tiffin.status("orphan") == "dead"
-    assert tiffin.process("wait", "orphan").returncode == 1
+    known = tiffin.status("orphan") == "exited"  # a kernel before 6.15 forgets the status once it is reaped
+    assert status == (137 if known else 125)
+    assert known or "not known" in err
+    assert tiffin("wait", "orphan") == ("137" if known else "125")

@@ -91,5 +91,4 @@ def told(name: str, status: ExitStatus) -> int:
         complain(TiffinError(f"{name} ran out of memory and was killed", "give it a larger --memory"))
     elif status.error:
         complain(TiffinError(f"{name}: {status.error}"))
-        return status.exit_code or FAILED  # how it ended is not known: that is no success
     return status.exit_code

@@ -22,8 +22,8 @@ def run(args: argparse.Namespace) -> int:
     for ref in args.containers:
         try:
             status = client.wait(ref)
-            if status.error and not status.exit_code:
-                raise TiffinError(f"{ref}: {status.error}")  # noqa: TRY301 - how it ended is not known
+            if status.error:
+                complain(TiffinError(f"{ref}: {status.error}"))
             print(status.exit_code, flush=True)
         except TiffinError as error:
             complain(error)
