@@ -97,7 +97,7 @@ class Containers:
         for container in self.registry:
             if container.follower:
                 container.follower.cancel()
-        await self.rooms.close()
+        await self.rooms.close({c.id for c in self.registry if c.alive})
 
     # ── making and removing ─────────────────────────────────────────────────────────────────────────────────
 

@@ -69,11 +69,11 @@ class Rooms:
                 "run tiffin as root, for instance with sudo",
             )
 
-    async def close(self) -> None:
-        """Close every room; containers, their networks and their cgroups stay."""
+    async def close(self, running: set[str]) -> None:
+        """Close every room; the `running` containers, their networks and their cgroups stay."""
         await self.watch.close()
         await self.launcher.close()
-        await self.networks.close()
+        await self.networks.close(running)
         await self.images.close()
         self.events.close()
         await asyncio.to_thread(self.group.remove)

@@ -7,11 +7,14 @@ crash and after anybody else's flush. Connections under way do not notice: their
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from engine.errors import Unsupported
 from engine.model import NetworkSummary, Publish
+
+log = logging.getLogger(__name__)
 
 ANYWHERE = "0.0.0.0"
 
@@ -130,8 +133,8 @@ class Firewall:
         async with self._lock:
             try:
                 await load(f"table inet {self._table}\ndelete table inet {self._table}\n")
-            except Unsupported:
-                return
+            except Unsupported as error:
+                log.debug("%s", error)
 
 
 async def load(script: str) -> None:

@@ -98,26 +98,35 @@ class Networks:
         ended = set(self._leases.published) - running
         withdrawn = [publish for id in ended for publish in self._withdraw(id)]
         await self._blocking(self._leases.save)
-        wanted = {lease.veth for lease in self._leases.all() if lease.container in running}
-        ports = await self._blocking(self._wired.ports)
-        await self._blocking(self._wired.delete, *(port.name for port in ports if port.name not in wanted))
+        await self._delete_ports_but(running)
         await self._blocking(self._ports.take_again, self._leases.published)
         if await self._drop_unused():
             await self._guard()
         await self._forget_udp(withdrawn)
 
-    async def close(self) -> None:
-        """Stop; what no container is connected to is taken out of the kernel, the rest goes on without us."""
+    async def close(self, running: set[str] | None = None) -> None:
+        """Stop; what no container is connected to is taken out of the kernel, the rest goes on without us.
+
+        Given the containers that are `running`, interfaces that the kernel has not yet taken back from others
+        do not count as connected.
+        """
         if self._wiring is not None:
+            if running is not None:
+                await self._delete_ports_but(running)
             await self._drop_unused()
         self._shut()
+
+    async def _delete_ports_but(self, running: set[str]) -> None:
+        wanted = {lease.veth for lease in self._leases.all() if lease.container in running}
+        ports = await self._blocking(self._wired.ports)
+        await self._blocking(self._wired.delete, *(port.name for port in ports if port.name not in wanted))
 
     async def _drop_unused(self) -> bool:
         """Remove bridges without ports, and the firewall after the last; whether any is left."""
         bridges = await self._blocking(self._wired.bridges)
         used = {port.master for port in await self._blocking(self._wired.ports)}
         await self._blocking(self._wired.delete, *(link.name for link in bridges if link.index not in used))
-        if bridges and not used:
+        if not used:  # even without bridges: an engine may have been killed between the two
             await self._firewall.remove()
         return bool(used)
 
