@@ -7,10 +7,12 @@ BIN := .venv/bin
 STAMP := .venv/.stamp
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-# What tiffin itself wants from the system, what only the tests want, and what only the benchmarks want.
+# What tiffin itself wants from the system, what only the tests want, and what only
+# the benchmarks and the pictures want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
 TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci
-BENCHING := crun runc hyperfine
+BENCHING := crun runc docker.io
+SHOOTING := librsvg2-bin fonts-dejavu-core
 
 # install-missing LIST: apt-get install what is not installed, and say nothing when all is there
 install-missing = missing=$$(for package in $(1); do \
@@ -60,7 +62,8 @@ format: $(STAMP)
 bench: benching $(STAMP)
 	@$(BIN)/python -m benchmarks
 
-screenshots: testing $(STAMP)
+screenshots: system $(STAMP)
+	@$(call install-missing,$(SHOOTING))
 	@$(BIN)/python screenshots/make.py
 
 clean:
