@@ -185,6 +185,8 @@ class Containers:
                 container.folder.rename(doomed)
             self.registry.drop(container)
             self.rooms.networks.release(container.id)
+            with contextlib.suppress(OSError):  # a monitor that was killed left its socket
+                (self.rooms.instance.run / "c" / container.id).unlink()
             with contextlib.suppress(OSError):  # what cannot be deleted is tried again at the next start
                 await asyncio.to_thread(delete, doomed)
             if volumes or container.record.config.auto_remove:

@@ -144,5 +144,5 @@ class Execs:
         if container.state.status != "running":
             raise Conflict(
                 f"container {container.name} is {container.state.status}, so nothing can be run in it",
-                f"`tiffin start {container.name}` first",
+                f"`tiffin {'unpause' if container.state.status == 'paused' else 'start'} {container.name}` first",
             )

@@ -11,7 +11,7 @@ from engine.cgroups import Cgroup, restoring, setting
 from engine.containers.container import Container
 from engine.containers.record import UNDO_DEPTH
 from engine.errors import Conflict
-from engine.model import LimitReading, Limits, LimitsApplied, LimitsChange
+from engine.model import IoLimit, LimitReading, Limits, LimitsApplied, LimitsChange
 
 
 def update(container: Container, change: LimitsChange) -> LimitsApplied:
@@ -72,5 +72,8 @@ def _keep(container: Container, applied: LimitsApplied, undo: list[Limits]) -> L
 
 def _word(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{device}: {_word(limit)}" for device, limit in value.items()) or "none"
+        return ", ".join(f"{device}: {_word(limit)}" for device, limit in value.items()) or "max"
+    if isinstance(value, IoLimit):
+        rates = msgspec.structs.asdict(value)
+        return " ".join(f"{name}={rate}" for name, rate in rates.items() if rate is not None) or "max"
     return "max" if value is None else str(value)

@@ -155,3 +155,14 @@ def test_other_compound_words() -> None:
 def test_variables_come_from_here_when_they_have_no_value() -> None:
     lines = ["# comment", "", "A=1", "  B=x y \n", "HOME", "NOT_SET"]
     assert options.env_lines(lines, {"HOME": "/root"}) == ["A=1", "B=x y ", "HOME=/root"]
+
+
+def test_a_mount_of_two_lines_is_refused() -> None:
+    with pytest.raises(BadRequest, match="one line"):
+        options.mount("\n0")
+
+
+@pytest.mark.parametrize("line", ["bad line", "BAD NAME=1", "=x"])
+def test_a_line_that_is_no_variable_is_refused_and_named(line: str) -> None:
+    with pytest.raises(BadRequest, match=line):
+        options.env_lines(["A=1", line], {})

@@ -142,3 +142,6 @@ def test_differences_of_limits_name_what_changed_only() -> None:
     after = Limits(memory=64 << 20, cpus=0.5, io={"8:0": IoLimit(read_bps=1 << 20, write_iops=100)})
     assert limits.differences(before, after) == ["cpus ∞ → 0.5", "io 8:0 r 1MB/s → r 1MB/s w 100/s"]
     assert limits.differences(before, before) == []
+    assert limits.differences(Limits(), Limits(cpu_weight=1)) == [
+        "cpu weight default → 1"
+    ]  # no ∞ for a weight

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from engine.errors import BadRequest
 from engine.model import ContainerConfig, LogOptions, RestartPolicy
 from tui.cli import limit_options
 from tui.cli.parser import Parser, UsageError
@@ -130,7 +131,10 @@ def environment(args: argparse.Namespace) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not text"
             raise UsageError(f"--env-file {name}: {why}", "name a file of NAME=value lines") from error
-        found |= _by_name(options.env_lines(text.splitlines(), dict(os.environ)))
+        try:
+            found |= _by_name(options.env_lines(text.splitlines(), dict(os.environ)))
+        except BadRequest as error:
+            raise UsageError(f"--env-file {name}: {error.message}", error.remedy) from error
     return list((found | _by_name([word for word in args.env if word])).values())
 
 

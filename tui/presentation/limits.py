@@ -6,6 +6,9 @@ from engine.model import IoLimit, Limits
 from tui.presentation.quantities import NO_LIMIT, cores_limit, exact_size
 
 _SIZES = frozenset({"memory", "memory_high", "swap"})
+_UNLIMITED_NEVER = frozenset(
+    {"cpu_weight", "io_weight", "cpuset"}
+)  # unset, these have the kernel's own value
 _RATES = (
     ("read_bps", "r", "B/s"),
     ("write_bps", "w", "B/s"),
@@ -20,9 +23,9 @@ def label(field: str) -> str:
 
 
 def value(field: str, limit: object) -> str:
-    """One field's value: "0.5", "64M", "on", "∞"."""
+    """One field's value: "0.5", "64M", "on", "∞", or "default" for what has no end to lift."""
     if limit is None:
-        return NO_LIMIT
+        return "default" if field in _UNLIMITED_NEVER else NO_LIMIT
     if isinstance(limit, bool):
         return "on" if limit else "off"
     if field == "cpus" and isinstance(limit, (int, float)):

@@ -132,7 +132,11 @@ def _mode(text: str) -> int:
 def mount(text: str) -> Mount:
     """Docker's --mount: "type=bind,source=/host,target=/in,readonly"; volume and tmpfs alike."""
     given: dict[str, str] = {}
-    for field in next(csv.reader([text]), []):
+    try:
+        fields = next(csv.reader([text]), [])
+    except csv.Error:  # a line break
+        raise BadRequest("a mount is one line", "write type=bind,source=/host,target=/in") from None
+    for field in fields:
         key, equals, value = field.partition("=")
         name = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}.get(key, key)
         if name not in ("type", "source", "target", "readonly", "tmpfs-size", "tmpfs-mode"):
@@ -189,8 +193,8 @@ def restart(text: str) -> RestartPolicy:
 def env(text: str, environ: dict[str, str]) -> str:
     """NAME=value, or NAME alone to take its value from `environ`; empty where that has none."""
     name, equals, _ = text.partition("=")
-    if not name or "\0" in text:
-        raise BadRequest("not a variable", "write NAME=value")
+    if not name or "\0" in text or any(c.isspace() for c in name):
+        raise BadRequest(f"{text!r} is not a variable", "write NAME=value, the name without spaces")
     if equals:
         return text
     return f"{name}={environ[name]}" if name in environ else ""
