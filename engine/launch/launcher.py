@@ -123,9 +123,7 @@ def main() -> None:
         if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-    for number in child.IGNORED:
-        if number != signal.SIGTERM:
-            signal.signal(number, signal.SIG_IGN)
+    child.ignore_signals()  # the end of its socket ends it
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     rehearse()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for monitors; the kernel reaps them
