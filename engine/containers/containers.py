@@ -372,6 +372,11 @@ class Containers:
         container = self.registry.find(ref)
         if container.monitor is not None:
             return await container.monitor.attach(input=input)
+        if container.alive:
+            raise Conflict(
+                f"container {container.name} has lost its monitor, which held its streams",
+                f"`tiffin restart {container.name}` gives it another",
+            )
         late = LateAttachment()
         container.attaching.append(late.made)
         return late

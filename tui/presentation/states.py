@@ -56,10 +56,10 @@ def signal_name(exit_code: int) -> str:
 
 
 def why(state: ContainerState) -> str:
-    """Why it is not running, in a few words: "exited 137 · out of memory at 256M"; empty while it runs."""
+    """Why it is not running, in a few words: "exited 137 · out of memory at 256M"; of one that runs, what is wrong."""
     match state.status:
         case "running" | "paused":
-            return ""
+            return state.error
         case "dead":
             return f"dead · {state.error or 'its monitor was killed'}"
         case "created":
@@ -83,7 +83,7 @@ def status_line(state: ContainerState, now: float) -> str:
     code = "?" if state.exit_code is None else state.exit_code
     match state.status:
         case "running":
-            return f"Up {up}"
+            return f"Up {up}, {state.error}" if state.error else f"Up {up}"
         case "paused":
             return f"Up {up} (Paused)"
         case "restarting":

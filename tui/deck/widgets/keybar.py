@@ -36,6 +36,9 @@ SHOWN = (
 )
 """Binding ids and words, the most important first; the bar shows them in this order, as many as fit."""
 
+ACTING = ("container.", "limit.up", "limit.undo")
+"""Beginnings of the ids of keys that a read-only deck refuses."""
+
 SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "−", "enter": "⏎", "space": "␣", "colon": ":",
     "escape": "esc", "delete": "del", "less_than_sign": "<", "greater_than_sign": ">",
@@ -65,8 +68,11 @@ class KeyBar(DrawnLine):
         by_id = bindings(self.screen)
         row = Row()
         self._places = []
+        read_only = bool(getattr(self.app, "read_only", False))
+        if read_only:
+            row.add(" read-only ", palette.style("warn", "surface", bold=True, reverse=True))
         for id, text in (*self._of_focused(), *self._shown):
-            if id not in by_id:
+            if id not in by_id or (read_only and id.startswith(ACTING)):
                 continue
             keys = key_sign(by_id[id].key)
             if id == "limit.up" and "limit.down" in by_id:
