@@ -160,6 +160,7 @@ async def shoot(instance: Instance) -> None:
         save(pilot, "table")
     async with deck(instance, NARROW) as pilot:
         await pilot.press("1")
+        await choose(pilot, "setup")
         await pilot.pause(1.2)
         save(pilot, "narrow")
 
