@@ -145,15 +145,33 @@ def _run(
 def join_cgroups(folders: list[str]) -> None:
     """Move this process, which has one thread, into cgroups."""
     for folder in folders:
-        # v1 takes a single thread without a lock that, once idle, costs an RCU grace period of 10 ms.
-        name = "cgroup.procs" if is_unified(folder) else "tasks"
-        fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, b"0")
-        finally:
-            os.close(fd)
+        if not _join_v1(folder):
+            _write_self(f"{folder}/cgroup.procs")
+
+
+def join_v1_cgroups(folders: list[str]) -> None:
+    """Move this process into those cgroups that are not of the v2 hierarchy."""
+    for folder in folders:
+        _join_v1(folder)
 
 
 def is_unified(folder: str) -> bool:
     """Whether a cgroup's folder is of the v2 hierarchy."""
     return not os.path.exists(f"{folder}/tasks")
+
+
+def _join_v1(folder: str) -> bool:
+    # A single thread is taken without a lock that, once idle, costs an RCU grace period of 10 ms.
+    try:
+        _write_self(f"{folder}/tasks")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_self(path: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"0")
+    finally:
+        os.close(fd)

@@ -37,7 +37,7 @@ def run(folder: str, plan: dict[str, Any], channel: Channel) -> NoReturn:
     kinds = {n["type"]: n.get("path", "") for n in config["linux"]["namespaces"]}
     _check(kinds)
     channel.doing = "joining the container's cgroups"
-    child.join_cgroups([folder for folder in plan["cgroups"] if not child.is_unified(folder)])
+    child.join_v1_cgroups(plan["cgroups"])
     if "cgroup" in kinds:
         syscalls.unshare(syscalls.CLONE_NEWCGROUP)
     _identity(config, kinds, channel)

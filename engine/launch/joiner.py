@@ -27,7 +27,7 @@ def run(plan: dict[str, Any], target: int, channel: Channel) -> NoReturn:
     channel.doing = "reading the seccomp filter"
     program = wire.read(plan["seccomp"]) if plan["seccomp"] else b""
     channel.doing = "joining the container's cgroups"
-    child.join_cgroups([folder for folder in plan["cgroups"] if not child.is_unified(folder)])
+    child.join_v1_cgroups(plan["cgroups"])
     adjustment = options.get("oomScoreAdj")
     if adjustment is not None:
         channel.doing = f"setting oom_score_adj to {adjustment}"

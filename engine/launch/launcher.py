@@ -111,10 +111,11 @@ def make(request: dict[str, str], fds: list[int], boot_id: str) -> Monitor:
 
 def main() -> None:
     """Prepare what all forks will share, then serve the socket whose descriptor is the first argument."""
-    line = wire.Line(fileno=int(sys.argv[1]))
-    os.set_inheritable(line.fileno(), False)
+    line = wire.Line(fileno=fcntl.fcntl(int(sys.argv[1]), fcntl.F_DUPFD_CLOEXEC, child.CHANNEL + 1))
+    # Whatever a monitor opens must leave this number alone, which its children put their channel at.
+    os.dup2(0, child.CHANNEL, inheritable=False)
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > 2 and fd != line.fileno():
+        if fd > child.CHANNEL and fd != line.fileno():
             try:
                 os.close(fd)
             except OSError:  # the listing's own

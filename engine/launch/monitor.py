@@ -91,9 +91,10 @@ class Monitor:
         child.title.set(f"tiffin-monitor {self.plan['id'][:12]}")
         gc.enable()
         try:
-            self.server.listen(self.plan["socket"])
             self.start()
-            self.changed()
+            self.server.listen(self.plan["socket"])
+            self.tell_all()  # before the record is written: the network is made ready while init works
+            self.record.write()
         except OSError as error:
             if self.pidfd >= 0:
                 self.kill(SIGKILL)
@@ -124,7 +125,6 @@ class Monitor:
         self.loop.watch(self.channel.fileno(), IN, self._from_init)
         self.loop.watch(self.pidfd, IN, self._program_ended)
         self.record.fields.update(pid=self.pid, pid_start=pidfd.start_time(self.pid), error="")
-        self.tell_all()  # first of all, so that the network is made ready while init works
 
     def release(self) -> None:
         """Let init exec, now or as soon as it is ready."""

@@ -137,35 +137,32 @@ class Root:
         os.close(tree)
 
     def _cgroups(self, entry: dict[str, Any]) -> None:
-        """Show the container its own cgroups, read-only.
+        """Show the container its own cgroups.
 
         They are bound from the host's mounts, which costs less than new mounts and shows no hierarchy that the
         container is not in.
         """
-        add, _, _ = _parse([o for o in entry.get("options", []) if o in FLAGS])
-        add |= _SEALED
         folders = self._plan["cgroups"]
         target = self._folder(entry["destination"])
         if len(folders) == 1 and is_unified(folders[0]):
-            self._bind_cgroup(folders[0], add, target)
-            return
-        trees = {os.path.basename(_mount_point(folder)): folder for folder in folders}
-        options: dict[str, str | None] = {"source": "cgroup", "mode": "755", "size": "64k"}
-        tmpfs = mount.filesystem("tmpfs", options, add & ~mount.MOUNT_ATTR_RDONLY)
-        for name in trees:
-            os.mkdir(name, 0o555, dir_fd=tmpfs)
-            for part in name.split(",") if "," in name else ():
-                os.symlink(name, part, dir_fd=tmpfs)
-        self._attach(tmpfs, target)
-        for name, folder in trees.items():
-            self._bind_cgroup(folder, add, os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=tmpfs))
-        mount.set_attributes(tmpfs, mount.MOUNT_ATTR_RDONLY)
-        os.close(tmpfs)
+            tree = mount.clone_tree(syscalls.AT_FDCWD, folders[0])
+            self._attach(tree, target)
+        else:
+            tree = mount.filesystem("tmpfs", {"source": "cgroup", "mode": "755", "size": "64k"})
+            self._attach(tree, target)
+            for folder in folders:
+                self._hierarchy(tree, folder)
+        sealed = _SEALED if "ro" in entry.get("options", []) else _SEALED & ~mount.MOUNT_ATTR_RDONLY
+        mount.set_attributes(tree, sealed, recursive=True)
+        os.close(tree)
 
-    def _bind_cgroup(self, folder: str, add: int, target: int) -> None:
+    def _hierarchy(self, above: int, folder: str) -> None:
+        name = os.path.basename(_mount_point(folder))
+        os.mkdir(name, 0o555, dir_fd=above)
+        for controller in name.split(",") if "," in name else ():
+            os.symlink(name, controller, dir_fd=above)
         tree = mount.clone_tree(syscalls.AT_FDCWD, folder)
-        mount.set_attributes(tree, add)
-        self._attach(tree, target)
+        self._attach(tree, os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=above))
         os.close(tree)
 
     def _attach(self, tree: int, target: int) -> None:
