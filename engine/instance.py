@@ -71,9 +71,13 @@ def find(root: str | os.PathLike[str] | None = None) -> Instance:
         except PermissionError:
             raise BadRequest(f"{folder} is not readable", "give --root a folder of your own") from None
         if not usable:
-            raise BadRequest(f"{folder} is not a folder", "give --root a folder, which may be missing or empty")
+            raise BadRequest(
+                f"{folder} is not a folder", "give --root a folder, which may be missing or empty"
+            )
         if any(c in str(folder) for c in ":,\\\n"):  # they separate overlay's mount options
-            raise BadRequest(f"{str(folder)!r} has a character overlay mounts cannot take", "use a plain path")
+            raise BadRequest(
+                f"{str(folder)!r} has a character overlay mounts cannot take", "use a plain path"
+            )
         tag = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
         return Instance(folder / "state", folder / "run", folder / "config", tag, folder)
     if os.geteuid() == 0:
