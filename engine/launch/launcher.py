@@ -37,6 +37,9 @@ from engine.launch.rehearsal import rehearse
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+PAUSE = (
+    10  # milliseconds before a new spare is made, unless a request waits: so long the last one is starting
+)
 
 
 def serve(line: wire.Line) -> None:
@@ -45,6 +48,8 @@ def serve(line: wire.Line) -> None:
     host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     events = select.poll()
     events.register(line.fileno(), 0)  # only its end: requests are for the spare
+    requests = select.poll()
+    requests.register(line.fileno(), select.POLLIN)
     while True:
         taken, takes = os.pipe()
         failure = enter_new_network()
@@ -59,6 +64,7 @@ def serve(line: wire.Line) -> None:
             time.sleep(0.1)
         events.unregister(taken)
         os.close(taken)
+        requests.poll(PAUSE)
 
 
 def enter_new_network() -> OSError | None:
