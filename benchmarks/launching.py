@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import time
 from collections.abc import Callable
@@ -43,9 +44,12 @@ def measure(world: World) -> list[Row]:
     else:
         notes.append(f"{dockerd.missing()}: not measured")
     found: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            found[name].append(run())
+    order = list(runs)
+    for number in range(ROUNDS):
+        # What has returned goes on tidying up behind itself: another one each time has that for a neighbour.
+        random.Random(number).shuffle(order)
+        for name in order:
+            found[name].append(runs[name]())
     figures = {name: Figure(name, values, "ms") for name, values in found.items()}
     return [_first_instruction(figures, notes), *_twentieth(figures), *_command(world)]
 
