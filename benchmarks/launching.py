@@ -45,9 +45,9 @@ def measure(world: World) -> list[Row]:
         notes.append(f"{dockerd.missing()}: not measured")
     found: dict[str, list[float]] = {name: [] for name in runs}
     order = list(runs)
-    for number in range(ROUNDS):
+    for seed in range(ROUNDS):
         # What has returned goes on tidying up behind itself: another one each time has that for a neighbour.
-        random.Random(number).shuffle(order)
+        random.Random(seed).shuffle(order)
         for name in order:
             found[name].append(runs[name]())
     figures = {name: Figure(name, values, "ms") for name, values in found.items()}
