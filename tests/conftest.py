@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 CLONE_NEWNET = 0x40000000
@@ -26,6 +29,18 @@ def _private_network() -> None:
 if os.geteuid() == 0:
     _private_network()
 
+# What is started in the background may have it ignored, and hands that on to every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # A time limit for one example measures the machine, which may be busy or emulated.
 settings.register_profile("tiffin", deadline=None)
 settings.load_profile("tiffin")
+
+
+@pytest.fixture(autouse=True)
+def _same_folder() -> Iterator[None]:
+    """Undo what code that is made for workers does to the working folder."""
+    here = os.open(".", os.O_PATH)
+    yield
+    os.fchdir(here)
+    os.close(here)

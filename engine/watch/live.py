@@ -28,6 +28,7 @@ class Watch:
         self._views: Callable[[], list[ContainerSummary]] = list
         self._undo: Callable[[], dict[str, int]] = dict
         self._host = HostSample(cores=0)
+        self._new = set[str]()  # watched since the last tick
         self._samples = dict[str, Sample]()
         self._latest = self._make(0)
         self._published = 0.0  # loop time
@@ -56,6 +57,7 @@ class Watch:
     def add(self, target: Target) -> None:
         """Watch a container's cgroup, from this moment on."""
         self._sampler.add(target)
+        self._new.add(target.id)
 
     def remove(self, id: str) -> None:
         """Watch it no more; its history stays for as long as it is young enough."""
@@ -93,13 +95,16 @@ class Watch:
             due = max(due + self._interval, loop.time())
             await asyncio.sleep(due - loop.time())
             began = loop.time()
+            new, self._new = self._new, set()
             try:
                 if took > LONG:
                     host, samples = await asyncio.to_thread(self._sampler.tick)
                 else:
                     host, samples = self._sampler.tick()
-                self._host, self._samples = host, samples
-                self.history.record(time.time(), host, samples)
+                # Rates over a small part of a tick are chance: a quota's period alone is 0.1 s.
+                self._host = host
+                self._samples = {id: sample for id, sample in samples.items() if id not in new}
+                self.history.record(time.time(), host, self._samples)
                 self._publish()
             except Exception:  # whatever one tick met, the next must come
                 log.exception("sampling")

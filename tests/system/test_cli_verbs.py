@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.system.command import COMMAND, PATIENCE, Tiffin, tiffin_at
@@ -136,6 +137,7 @@ def test_stats_live(tiffin: Tiffin, box: str) -> None:
     child.expect("box")
     child.sendintr()
     child.expect_exact("\x1b[?25h")  # the cursor is shown again
+    child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 130
 
