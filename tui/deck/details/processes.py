@@ -74,8 +74,9 @@ class Processes(SearchTab):
         """See SearchTab."""
         words = text.lower().split()
         shown = [p for p in self._found if all(w in f"{p.command} {p.user}".lower() for w in words)]
-        palette, wide = palette_of(self), self.size.width
-        self.query_one(Lines).show(shown, lambda p, on: draw(p, self._used.get(p.pid), wide, palette, on))
+        palette = palette_of(self)
+        lines = self.query_one(Lines)
+        lines.show(shown, lambda p, on: draw(p, self._used.get(p.pid), lines.size.width, palette, on))
 
 
 def draw(process: Process, used: float | None, wide: int, palette: Palette, current: bool) -> Line:

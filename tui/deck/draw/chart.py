@@ -99,7 +99,7 @@ def _columns(
     line: Line = []
     text, style = "", solid
     for value, more in zip(means, beyond, strict=True):
-        character, ink = " ", solid
+        character, ink = " ", quiet
         if value is not None:
             reach = _eighths(value, chart.scale, high) - above * 8
             if reach > 0:

@@ -23,7 +23,8 @@ class Field(Input):
 
     DEFAULT_CSS = """
     Field, Field:focus {
-        height: 1; border: none; padding: 0 1 !important; background: $track; color: $ink; background-tint: transparent;
+        height: 1; border: none; padding: 0 1 !important;
+        background: $track; color: $ink; background-tint: transparent;
     }
     Field > .input--placeholder, Field:focus > .input--placeholder { color: $muted; }
     Field:focus { background: $background; text-style: bold; }

@@ -27,7 +27,7 @@ TITLES = {
     "new": "new container", "form": "fields", "list": "lists", "engine": "engine",
     "welcome": "first run", "confirm": "question", "app": "tiffin", "": "everywhere",
 }  # fmt: skip
-KEYS, WORDS = 13, 25  # cells; what is left of a column shows the id
+KEYS, WORDS = 13, 23  # cells; what is left of a column shows the id
 LEAST_COLUMN = 58
 WIDEST = 182
 

@@ -152,6 +152,7 @@ class LimitsScreen(ModalScreen[None]):
             await self.rows.mount_all(fresh, before="#device")
         can_throttle = any(reading.name == "io" and reading.supported for reading in readings)
         self.query_one("#device").display = can_throttle
+        self._hint()
         self._arrange()
 
     def _arrange(self) -> None:
@@ -213,6 +214,10 @@ class LimitsScreen(ModalScreen[None]):
         return focused.parent if focused and isinstance(focused.parent, LimitLine) else None
 
     def on_descendant_focus(self) -> None:
+        self._hint()
+        self._chart()
+
+    def _hint(self) -> None:
         line = self._line()
         hint = "a disk to limit, with its partitions: its throughput in bytes and operations a second"
         if line is not None:
@@ -220,7 +225,6 @@ class LimitsScreen(ModalScreen[None]):
             raw = " ".join(reading.raw.split()) or "not set"
             hint = reading.why_not or f"{row.kind.what}, such as {row.kind.example} · {reading.file} = {raw}"
         self.query_one("#hint", Static).update(harmless(hint))
-        self._chart()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -233,7 +237,10 @@ class LimitsScreen(ModalScreen[None]):
         except BadRequest as error:
             bad = str(error)
         event.input.set_class(bool(bad), "-bad")
-        self._say(bad, "-bad" if bad else "")
+        if event.value or self.query_one("#told").has_class(
+            "-bad"
+        ):  # what was applied is emptied: said stays
+            self._say(bad, "-bad" if bad else "")
 
     def on_toggle_turned(self) -> None:
         self._say("")

@@ -12,7 +12,7 @@ from tui.deck.draw.chart import Chart
 from tui.deck.draw.line import Line
 from tui.deck.theme import Ink, palette_of
 
-MOST = 8  # rows of one chart
+MOST, MOST_SMALL = 10, 3  # rows of a tall chart, and of the others where there is more room
 
 
 class Charts(Widget):
@@ -57,9 +57,11 @@ class Charts(Widget):
 
     def _heights(self, high: int) -> list[int]:
         tall = sum(1 for one in self._charts if one.tall)
-        left = high - (len(self._charts) - tall) - (1 if self._axis else 0)
-        each = max(1, min(MOST, left // tall)) if tall else 0
-        return [each if one.tall else 1 for one in self._charts]
+        small = len(self._charts) - tall
+        left = high - (1 if self._axis else 0)
+        each = max(1, min(MOST, (left - small) // tall)) if tall else 0
+        rest = max(1, min(MOST_SMALL, (left - each * tall) // small)) if small else 0
+        return [each if one.tall else rest for one in self._charts]
 
     def render_line(self, y: int) -> Strip:
         """One row."""
