@@ -37,9 +37,7 @@ from engine.launch.rehearsal import rehearse
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
-PAUSE = (
-    10  # milliseconds before a new spare is made, unless a request waits: so long the last one is starting
-)
+PAUSE = 4  # milliseconds that a container gets to start before a new spare is made, unless a request waits
 
 
 def serve(line: wire.Line) -> None:
