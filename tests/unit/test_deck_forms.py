@@ -7,9 +7,10 @@ import pytest
 from engine.errors import BadRequest
 from engine.model import IoLimit, LimitReading, LimitsChange, Mount, Publish, RestartPolicy
 from tui.deck.details.inspect import value_of
-from tui.deck.draw.chart import levels, nice
+from tui.deck.draw.chart import LABEL, SCALE, Chart, draw, levels, nice
 from tui.deck.limits import rows
 from tui.deck.new import entries
+from tui.deck.theme import load
 
 READINGS = [
     LimitReading(name="cpus", value=None, file="cpu.max", raw="max 100000"),
@@ -146,6 +147,14 @@ class TestCharts:
     def test_where_nothing_was_measured_there_is_nothing(self) -> None:
         points = [(100.0, 1.0), (109.0, None)]
         assert levels(points, 109.0, 10, 10) == [1.0] + [None] * 9
+
+    def test_columns_have_the_colour_of_their_meaning(self, tmp_path) -> None:
+        palette = load(tmp_path).palettes["dark"]
+        one = Chart("stall", "50%", [(100.0, 0.5), (101.0, 0.0)], 1.0, ink="stalled")
+        (line,) = draw(one, 101.0, 2, LABEL + SCALE + 2, 1, palette, "background")
+        inks = {s.text: s.style for s in line}
+        assert inks["▄"] == palette.style("stalled")
+        assert inks["▁"] == palette.style("border")  # measured, and nothing
 
     def test_scales_are_round_and_large_enough(self) -> None:
         assert nice(0, 10) == 10

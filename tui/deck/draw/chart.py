@@ -103,7 +103,7 @@ def _columns(
         if value is not None:
             reach = _eighths(value, chart.scale, high) - above * 8
             if reach > 0:
-                character = RISING[min(8, reach)]
+                character, ink = RISING[min(8, reach)], solid
             elif more is not None and _eighths(value + more, chart.scale, high) - above * 8 >= 4:
                 character, ink = CACHE, hatched
             elif above == 0:
