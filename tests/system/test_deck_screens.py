@@ -22,14 +22,14 @@ async def test_limits_are_changed_by_keys_and_read_back(client: EngineClient) ->
         await it.shows("● busy")
         await it.press("L")
         await it.until(lambda: isinstance(it.app.screen.focused and it.app.screen.focused.parent, LimitLine))
-        await it.press(*"1.5")
+        await it.press(*"0.75")
         await it.press("enter")
-        await it.shows("the kernel took: cpus 0.5 → 1.5")
+        await it.shows("the kernel took: cpus 0.5 → 0.75")
         reading = next(r for r in client.limits("busy") if r.name == "cpus")
-        assert reading.value == 1.5
+        assert reading.value == 0.75
         await it.shows(f"{reading.file} = {' '.join(reading.raw.split())}")
         await it.press("u")
-        await it.shows("undone: cpus 1.5 → 0.5")
+        await it.shows("undone: cpus 0.75 → 0.5")
         assert it.only().limits.cpus == 0.5
         await it.press("m", "enter")
         await it.shows("the kernel took: cpus 0.5 → ∞")
