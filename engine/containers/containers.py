@@ -462,8 +462,7 @@ class Containers:
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self, container: Container, action: str, **attributes: str) -> None:
-        attributes = {"image": container.record.image, **attributes}
-        self.rooms.events.emit("container", action, container.id, container.name, attributes)
+        self._follower.tell(container, action, **attributes)
         self.rooms.watch.poke()
 
     def _undo_counts(self) -> dict[str, int]:

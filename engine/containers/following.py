@@ -68,7 +68,7 @@ class Follower:
         if ended and now.finished_at <= now.started_at:  # the end before a start by policy
             self._tell_end(container, now)
         if started:
-            self._tell(container, "start")
+            self.tell(container, "start")
             self.sample(container)
         if ended and now.finished_at > now.started_at:
             self._tell_end(container, now)
@@ -81,10 +81,11 @@ class Follower:
 
     def _tell_end(self, container: Container, now: ContainerState) -> None:
         if now.oom_killed:
-            self._tell(container, "oom", limit=str(now.oom_limit or ""))
-        self._tell(container, "die", exitCode="" if now.exit_code is None else str(now.exit_code))
+            self.tell(container, "oom", limit=str(now.oom_limit or ""))
+        self.tell(container, "die", exitCode="" if now.exit_code is None else str(now.exit_code))
 
-    def _tell(self, container: Container, action: str, **attributes: str) -> None:
+    def tell(self, container: Container, action: str, **attributes: str) -> None:
+        """Record what happened to a container as an event."""
         attributes = {"image": container.record.image, **attributes}
         self.rooms.events.emit("container", action, container.id, container.name, attributes)
 

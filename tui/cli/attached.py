@@ -13,7 +13,6 @@ from tui.cli.conversation import Conversation, End
 from tui.cli.output import complain, notice
 from tui.cli.parser import Parser
 
-FAILED = 125  # exit status where tiffin is the reason, as Docker's
 PATIENCE = 10.0  # seconds for the next engine to be there
 RUNNING = ("running", "paused", "restarting")
 
