@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from engine.client import EngineClient
 from engine.instance import Instance
 from engine.model import ContainerConfig, EngineStatus, Limits, RestartPolicy
+from tests.system.command import eventually
 
 pytestmark = pytest.mark.system
 
@@ -36,13 +35,6 @@ def alive(pid: int) -> bool:
         return state not in (b"Z", b"X") or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
     except OSError:
         return False
-
-
-def eventually(true: Callable[[], bool], what: str, within: float = 60) -> None:
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        time.sleep(0.01)
 
 
 def test_no_line_and_no_exit_code_is_lost_when_all_but_the_monitors_are_killed(instance: Instance) -> None:
