@@ -37,7 +37,8 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
-_SIGCHLD = 17  # the signal module would import enum
+_SIGKILL, _SIGCHLD, _SIGSTOP = 9, 17, 19  # the signal module would import enum
+_SIG_SETMASK = 2
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -46,11 +47,11 @@ AT_RECURSIVE = 0x8000
 
 # Numbers below 424 differ between architectures; from there on all share one.
 _X86_64 = {
-    "prctl": 157, "mount": 165, "umount2": 166, "sethostname": 170, "setdomainname": 171, "unshare": 272,
+    "rt_sigaction": 13, "rt_sigprocmask": 14, "prctl": 157, "mount": 165, "umount2": 166, "sethostname": 170, "setdomainname": 171, "unshare": 272,
     "capset": 126, "pivot_root": 155, "keyctl": 250, "syncfs": 306, "setns": 308, "seccomp": 317, "bpf": 321,
 }  # fmt: skip
 _ARM64 = {
-    "prctl": 167, "mount": 40, "umount2": 39, "sethostname": 161, "setdomainname": 162, "unshare": 97,
+    "rt_sigaction": 134, "rt_sigprocmask": 135, "prctl": 167, "mount": 40, "umount2": 39, "sethostname": 161, "setdomainname": 162, "unshare": 97,
     "capset": 91, "pivot_root": 41, "keyctl": 219, "syncfs": 267, "setns": 268, "seccomp": 277, "bpf": 280,
 }  # fmt: skip
 _SHARED = {
@@ -125,6 +126,20 @@ def pivot_root(new: str, old: str) -> None:
 def prctl(option: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> int:
     """One prctl(2) operation whose arguments are numbers."""
     return syscall("prctl", option, a, b, c, d)
+
+
+def reset_signals() -> None:
+    """Give every signal its default action and block none; rt_sigaction(2), rt_sigprocmask(2).
+
+    The C library, and so Python, refuses to touch 32 and 33, which it uses itself; whoever started us may yet
+    have had them ignored or blocked, and exec hands that on.
+    """
+    for number in range(1, 65):
+        if number not in (_SIGKILL, _SIGSTOP):
+            syscall(
+                "rt_sigaction", number, bytes(32), None, 8
+            )  # struct sigaction: SIG_DFL, no flags, no mask
+    syscall("rt_sigprocmask", _SIG_SETMASK, bytes(8), None, 8)
 
 
 class Title:

@@ -124,10 +124,9 @@ def main() -> None:
                 os.close(fd)
             except OSError:  # the listing's own
                 pass
-    for number in range(1, 65):
-        if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)  # as Python knows them, and then as the kernel does
+    syscalls.reset_signals()
     child.ignore_signals()  # the end of its socket ends it
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     rehearse()

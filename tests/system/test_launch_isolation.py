@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import os
+import signal
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from bundles import DEFAULT, MOUNTS, Bundle, busybox_root, config, execute, proc
 from inside import group, new
 
 from engine.errors import LaunchError
+from engine.kernel import syscalls
 from engine.launch import Launcher
 from engine.model import LimitsChange
 
@@ -177,7 +180,23 @@ async def test_a_resource_limit_that_is_refused_is_named(
         await output(launcher, tmp_path, root, "true", process={"rlimits": [limit]})
 
 
-async def test_signals_are_as_a_program_expects_them(launcher: Launcher, tmp_path: Path, root: Path) -> None:
+@pytest.fixture
+def odd_signals() -> Iterator[None]:
+    """This process as some starters leave theirs: signals ignored and blocked that the C library hides."""
+    ignore = struct.pack("QQQQ", signal.SIG_IGN, 0, 0, 0)
+    before, blocked = ctypes.create_string_buffer(32), ctypes.create_string_buffer(8)
+    syscalls.syscall("rt_sigaction", 32, ignore, before, 8)
+    syscalls.syscall("rt_sigprocmask", 0, struct.pack("Q", 1 << 32), blocked, 8)  # SIG_BLOCK of signal 33
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    syscalls.syscall("rt_sigprocmask", 2, blocked, None, 8)
+    syscalls.syscall("rt_sigaction", 32, before, None, 8)
+
+
+async def test_signals_are_as_a_program_expects_them(
+    odd_signals: None, launcher: Launcher, tmp_path: Path, root: Path
+) -> None:
     bundle = Bundle(tmp_path / "box", [root], config(["cat", "/proc/self/status"]))
     await run(launcher, bundle)
     status = dict(line.split(":\t", 1) for line in bundle.output().decode().splitlines() if ":\t" in line)
