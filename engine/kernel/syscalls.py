@@ -47,11 +47,13 @@ AT_RECURSIVE = 0x8000
 
 # Numbers below 424 differ between architectures; from there on all share one.
 _X86_64 = {
-    "rt_sigaction": 13, "rt_sigprocmask": 14, "prctl": 157, "mount": 165, "umount2": 166, "sethostname": 170, "setdomainname": 171, "unshare": 272,
+    "rt_sigaction": 13, "rt_sigprocmask": 14,
+    "prctl": 157, "mount": 165, "umount2": 166, "sethostname": 170, "setdomainname": 171, "unshare": 272,
     "capset": 126, "pivot_root": 155, "keyctl": 250, "syncfs": 306, "setns": 308, "seccomp": 317, "bpf": 321,
 }  # fmt: skip
 _ARM64 = {
-    "rt_sigaction": 134, "rt_sigprocmask": 135, "prctl": 167, "mount": 40, "umount2": 39, "sethostname": 161, "setdomainname": 162, "unshare": 97,
+    "rt_sigaction": 134, "rt_sigprocmask": 135,
+    "prctl": 167, "mount": 40, "umount2": 39, "sethostname": 161, "setdomainname": 162, "unshare": 97,
     "capset": 91, "pivot_root": 41, "keyctl": 219, "syncfs": 267, "setns": 268, "seccomp": 277, "bpf": 280,
 }  # fmt: skip
 _SHARED = {
