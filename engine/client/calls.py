@@ -14,6 +14,13 @@ from engine.errors import BadRequest, EngineUnavailable
 from engine.instance import Instance
 
 T = TypeVar("T")
+Filters = dict[str, list[str]]
+
+
+class Created(msgspec.Struct, rename="pascal"):
+    """What was made."""
+
+    id: str
 
 
 class Calls:
@@ -65,6 +72,21 @@ def part(ref: str, what: str) -> str:
     if not ref:
         raise BadRequest(f"the name of a {what} is empty", f"give a {what}'s name or id")
     return quote(ref, safe="")
+
+
+def container_path(ref: str, verb: str = "") -> str:
+    """Where Docker's API has a container."""
+    return f"/containers/{part(ref, 'container')}" + (f"/{verb}" if verb else "")
+
+
+def tiffin_path(ref: str, verb: str) -> str:
+    """Where a container has what Docker's API does not."""
+    return f"/tiffin/containers/{part(ref, 'container')}/{verb}"
+
+
+def filtered(filters: Filters | None) -> str:
+    """Docker's filters as a query's value."""
+    return msgspec.json.encode(filters).decode() if filters else ""
 
 
 def decoded(data: bytes, type: type[T]) -> T:

@@ -1,0 +1,45 @@
+"""The nouns: what clients and server exchange, as frozen typed data.
+
+Units are in the names or beside the field: bytes, seconds, cores, shares of 0 to 1. `None` means "this host
+cannot tell" in a measurement and "no limit" in a limit; `UNSET` in a change means "leave as it is".
+Times are Unix seconds, floats.
+"""
+
+from engine.model.base import JSON as JSON
+from engine.model.base import Noun as Noun
+from engine.model.config import ContainerConfig as ContainerConfig
+from engine.model.config import IoLimit as IoLimit
+from engine.model.config import LimitReading as LimitReading
+from engine.model.config import Limits as Limits
+from engine.model.config import LimitsApplied as LimitsApplied
+from engine.model.config import LimitsChange as LimitsChange
+from engine.model.config import LogOptions as LogOptions
+from engine.model.config import Mount as Mount
+from engine.model.config import Publish as Publish
+from engine.model.config import RestartPolicy as RestartPolicy
+from engine.model.config import Ulimit as Ulimit
+from engine.model.containers import Change as Change
+from engine.model.containers import ContainerState as ContainerState
+from engine.model.containers import ContainerSummary as ContainerSummary
+from engine.model.containers import Event as Event
+from engine.model.containers import ExecConfig as ExecConfig
+from engine.model.containers import ExitStatus as ExitStatus
+from engine.model.containers import LogExtent as LogExtent
+from engine.model.containers import LogLine as LogLine
+from engine.model.containers import Process as Process
+from engine.model.containers import Status as Status
+from engine.model.engine import Check as Check
+from engine.model.engine import DoctorReport as DoctorReport
+from engine.model.engine import EngineStatus as EngineStatus
+from engine.model.engine import Problem as Problem
+from engine.model.engine import ProcessCost as ProcessCost
+from engine.model.images import ImageConfig as ImageConfig
+from engine.model.images import ImageRemoval as ImageRemoval
+from engine.model.images import ImageSummary as ImageSummary
+from engine.model.measures import SAMPLE_FIELDS as SAMPLE_FIELDS
+from engine.model.measures import History as History
+from engine.model.measures import HostSample as HostSample
+from engine.model.measures import Sample as Sample
+from engine.model.measures import Snapshot as Snapshot
+from engine.model.networks import NetworkSummary as NetworkSummary
+from engine.model.networks import VolumeSummary as VolumeSummary
