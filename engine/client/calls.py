@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from typing import TypeVar
+from contextlib import suppress
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -62,9 +65,17 @@ class Calls:
     def _get(self, path: str, type: type[T], query: Query | None = None) -> T:
         return self._send("GET", path, type, query)
 
-    def _lines(self, path: str, type: type[T], query: Query | None = None) -> Iterator[T]:
+    def _lines(
+        self,
+        path: str,
+        type: type[T],
+        query: Query | None = None,
+        *,
+        method: str = "GET",
+        body: Body | None = None,
+    ) -> Answers[T]:
         """Line by line; the request is made now, so that its refusal is raised here and not at the first step."""
-        return _each(self._request("GET", path, query), type)
+        return Answers(self._request(method, path, query, body), type)
 
 
 def part(ref: str, what: str) -> str:
@@ -106,7 +117,39 @@ def pieces(response: Response) -> Iterator[bytes]:
         yield from response.pieces()
 
 
-def _each(response: Response, type: type[T]) -> Iterator[T]:
-    with response:
-        for line in response.lines():
-            yield decoded(line, type)
+class Answers(Generic[T]):
+    """What an answer says line by line, each as it arrives.
+
+    `close` ends the request, also from another thread than the one that waits for the next line: that then
+    gets EngineUnavailable.
+    """
+
+    def __init__(self, response: Response, type: type[T]) -> None:
+        self._response = response
+        self._type = type
+        self._lines = response.lines()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            line = next(self._lines)
+        except StopIteration:
+            self._response.close()
+            raise
+        return decoded(line, self._type)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the request."""
+        with suppress(OSError):  # it is closed already, or its peer is gone
+            self._response.connection.shutdown(socket.SHUT_RDWR)  # wakes who reads; a mere close would not
+        self._response.close()
