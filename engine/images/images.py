@@ -8,14 +8,14 @@ import os
 import re
 import stat
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Mapping
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-from engine.errors import BadRequest, Conflict, Corrupt, KernelError, NotFound
+from engine.errors import BadRequest, Conflict, KernelError, NotFound
 from engine.images import host, names, oci
-from engine.images.layers import Layers, new_name
-from engine.images.store import Store, Stored, name_of
+from engine.images.layers import new_name
+from engine.images.shelf import Shelf, in_thread
+from engine.images.store import Stored, name_of
 from engine.images.unpacking import ImportJob, Unpacked
 from engine.images.verify import Verified, VerifyJob
 from engine.images.workers import work
@@ -24,8 +24,6 @@ from engine.model import ImageConfig, ImageRemoval, ImageSummary
 
 ID_PREFIX = re.compile("(?:sha256:)?([0-9a-f]{4,64})")
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Source = str | os.PathLike[str] | AsyncIterable[bytes]
 Paths = list[Path]  # within the class, `list` is its method
 Sentences = list[str]
@@ -38,12 +36,9 @@ class Images:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._host = host.Host(instance)
-        self._store = Store(instance.state / "images")
-        self._layers = Layers(instance)
-        self._lock = asyncio.Lock()  # of index.json
-        self._incoming = 0  # images on their way in: what they may share is not deleted meanwhile
-        self._garbage: set[str] = set()  # blobs, by digest
-        self._spare: set[str] = set()  # unpacked layers, by diff id
+        self._shelf = Shelf(instance)
+        self._store = self._shelf.store
+        self._layers = self._shelf.layers
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""
@@ -55,7 +50,7 @@ class Images:
         self._store.open()
         self._store.sweep()
         used = self._layers.used()
-        self._layers.sweep(self._diff_ids(), used)
+        self._layers.sweep(self._shelf.diff_ids(), used)
         self._host.sweep(used)
 
     async def close(self) -> None:
@@ -132,7 +127,7 @@ class Images:
         if not all(path.is_dir() for path in paths):
             stored = self._find(image.id)
             blobs = [self._store.path(layer.digest) for layer in stored.manifest.layers]
-            async with self._coming():
+            async with self._shelf.coming():
                 for diff_id, blob in zip(image.layers, blobs, strict=True):
                     await self._layers.ready(diff_id, blob)
         return paths[::-1]
@@ -154,7 +149,7 @@ class Images:
         name = names.for_new(name)
         archive = source if isinstance(source, AsyncIterable) else _open_archive(source)
         temporary = new_name()
-        async with self._coming():
+        async with self._shelf.coming():
             try:
                 room = self._layers.room()
                 job = ImportJob(str(self._store.blobs), str(self._layers.folder), temporary, room)
@@ -162,13 +157,11 @@ class Images:
             finally:
                 if isinstance(archive, int):
                     os.close(archive)
-                await _in_thread(self._discard, temporary)
+                await in_thread(self._discard, temporary)
             try:
-                async with self._lock:
-                    await _in_thread(self._enter, layer, name)
+                await self._shelf.change(self._enter, layer, name)
             except BaseException:
-                self._garbage.add(layer.digest)
-                self._spare.add(layer.diff_id)
+                self._shelf.give_up([layer.digest], [layer.diff_id])
                 raise
         return self.get(name)
 
@@ -207,12 +200,11 @@ class Images:
             raise Conflict(
                 "the image host is this machine itself and cannot be removed", "choose another image"
             )
-        async with self._lock:
-            try:
-                removal = await _in_thread(self._remove, ref, in_use, force)
-            except NotFound:
-                removal = await _in_thread(self._remove_unreadable, ref)
-        await self._collect()
+        try:
+            removal = await self._shelf.change(self._remove, ref, in_use, force)
+        except NotFound:
+            removal = await self._shelf.change(self._remove_unreadable, ref)
+        await self._shelf.collect()
         return removal
 
     def _remove(self, ref: str, in_use: Mapping[str, Collection[str]], force: bool) -> ImageRemoval:
@@ -235,8 +227,8 @@ class Images:
                 f"{', '.join(sorted(users))}",
                 "remove those first",
             )
-        self._garbage |= self._store.drop(manifest.digest for manifest in image.manifests)
-        self._spare.update(image.config.rootfs.diff_ids)
+        garbage = self._store.drop(manifest.digest for manifest in image.manifests)
+        self._shelf.give_up(garbage, image.config.rootfs.diff_ids)
         return ImageRemoval(untagged=image.names, deleted=[image.id])
 
     def _remove_unreadable(self, ref: str) -> ImageRemoval:
@@ -244,49 +236,13 @@ class Images:
         for descriptor in self._store.index().manifests:
             name = name_of(descriptor)
             if ref == descriptor.digest or (name and name == _normal(ref)):
-                self._garbage |= self._store.drop([descriptor.digest])
+                self._shelf.give_up(self._store.drop([descriptor.digest]), [])
                 return ImageRemoval(untagged=[name] if name else [], deleted=[descriptor.digest])
         raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
 
     async def verify(self, progress: Callable[[int], None] | None = None) -> Verified:
         """Read the whole store in a worker and tell what is wrong with it."""
         return await work(VerifyJob(str(self._store.folder)), Verified, progress=progress)
-
-    @contextlib.asynccontextmanager
-    async def _coming(self) -> AsyncIterator[None]:
-        self._incoming += 1
-        try:
-            yield
-        finally:
-            self._incoming -= 1
-            await self._collect()
-
-    async def _collect(self) -> None:
-        """Delete what removals left, unless something is on its way in that may share it."""
-        async with self._lock:
-            if self._incoming == 0 and (self._garbage or self._spare):
-                garbage, self._garbage = self._garbage, set()
-                spare, self._spare = self._spare, set()
-                wanted = self._diff_ids()
-                await _in_thread(self._store.delete, garbage)
-                if wanted is not None:
-                    await _in_thread(self._layers.delete, spare - wanted)
-
-    def _diff_ids(self) -> set[str] | None:
-        """Those of all images; None where that cannot be told."""
-        with contextlib.suppress(Corrupt):
-            return {diff_id for image in self._store.images() for diff_id in image.config.rootfs.diff_ids}
-        return None
-
-
-async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run it beside the loop, to its end even if the caller is cancelled, so that a lock covers all of it."""
-    task = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _normal(ref: str) -> str:
