@@ -10,6 +10,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from engine.cgroups import devices, files, limits
 from engine.cgroups.controller import Controller, Missing
 from engine.cgroups.cpu import Cpu
@@ -167,6 +169,19 @@ class Cgroup:
         """The limits the kernel holds now."""
         return limits.limits_of(self.readings())
 
+    def begin(self, wanted: Limits) -> None:
+        """Set the limits of a cgroup just made, which has none yet; raises as `apply`, perhaps half-way.
+
+        Reads and writes the controllers concerned and no others: a container's start waits for it.
+        """
+        change = limits.setting(wanted)
+        controllers = self._controllers(change)
+        change = limits.supported(change, [r for controller in controllers for r in controller.readings()])
+        for controller in controllers:
+            controller.check(change, Limits())
+        for controller in controllers:
+            controller.apply(change, Limits())
+
     def apply(self, change: LimitsChange) -> LimitsApplied:
         """Check, write and read back; on an error everything is written back as it was, and it is raised."""
         readings = self.readings()
@@ -188,9 +203,12 @@ class Cgroup:
         readings = self.readings()
         return LimitsApplied(before=before, after=limits.limits_of(readings), readings=readings)
 
-    def _controllers(self) -> list[Controller]:
+    def _controllers(self, concerned: LimitsChange | None = None) -> list[Controller]:
+        """All of them, or those whose limits are set in `concerned`."""
         found = list[Controller]()
         for name, (kind, names) in KINDS.items():
+            if concerned and all(getattr(concerned, limit) is UNSET for limit in names):
+                continue
             place = self.hierarchy.place(name, self.path)
             found.append(kind(place) if place else Missing(names, f"this host has no {name} controller"))
         return found

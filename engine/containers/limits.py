@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from engine.cgroups import Cgroup, restoring, setting
+from engine.cgroups import Cgroup, restoring
 from engine.containers.container import Container
 from engine.containers.record import UNDO_DEPTH
 from engine.errors import Conflict
@@ -58,7 +58,7 @@ def _cgroup(container: Container) -> Iterator[Cgroup]:
         return
     cgroup.create()
     try:
-        cgroup.apply(setting(container.record.config.limits))
+        cgroup.begin(container.record.config.limits)
         yield cgroup
     finally:
         cgroup.remove()

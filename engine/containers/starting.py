@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from engine.cgroups import setting
 from engine.containers.container import Container, told
 from engine.containers.layers import layers_of, seccomp_program
 from engine.containers.rooms import Rooms
@@ -19,7 +18,7 @@ from engine.launch import Monitor
 from engine.launch.bundle import bundle
 from engine.launch.plan import LaunchPlan, Overlay, Restart
 from engine.launch.signals import signal_number
-from engine.model import JSON, ImageSummary, Limits
+from engine.model import JSON, ImageSummary
 from engine.network import hosts_text, resolv_conf_text
 from engine.rootfs.stack import read_text
 
@@ -38,8 +37,7 @@ async def launch(rooms: Rooms, container: Container) -> Monitor:
         launching = asyncio.create_task(rooms.launcher.launch(container.folder))
         await asyncio.sleep(0)  # the request goes out: limits are set while init builds its mounts
         try:
-            if container.record.config.limits != Limits():
-                container.cgroup.apply(setting(container.record.config.limits))
+            container.cgroup.begin(container.record.config.limits)
         finally:
             monitor = await launching
         await _connect(rooms, container, monitor)

@@ -7,6 +7,7 @@ change nothing here are named in `HARMLESS`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -227,9 +228,8 @@ def parse(raw: JSON, type: type[B], where: str = "") -> B:
         raise BadRequest(
             f"{where}{at.rstrip('`') or 'the request'} is malformed: {what[:1].lower()}{what[1:]}"
         ) from error
-    known = {field.encode_name for field in msgspec.structs.fields(type)}
     for name, value in raw.items():
-        if name in known or not value:
+        if name in _fields(type) or not value:
             continue
         accepted = HARMLESS.get(type, {}).get(name, ())
         if accepted is not ANYTHING and value not in accepted:  # type: ignore[operator]
@@ -237,6 +237,11 @@ def parse(raw: JSON, type: type[B], where: str = "") -> B:
                 f"{where}{name} is not supported, and was asked to be {value!r}"[:300], f"leave {name} out"
             )
     return body
+
+
+@functools.cache  # it evaluates every annotation, which takes as long as making half a container
+def _fields(type: type[Pascal]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(type))
 
 
 def size(text: str, what: str) -> int:
