@@ -10,9 +10,14 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What tiffin itself wants from the system, what only the tests want, and what only
 # the benchmarks and the pictures want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
-TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci
+TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci mmdebstrap debian-archive-keyring
 BENCHING := crun runc docker.io
 SHOOTING := librsvg2-bin fonts-dejavu-core
+
+# Root file systems of real distributions, made once on a machine and not in every clone: tests have no network.
+ROOTS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin-tests
+SUITE_12 := bookworm
+SUITE_13 := trixie
 
 # install-missing LIST: apt-get install what is not installed, and say nothing when all is there
 install-missing = missing=$$(for package in $(1); do \
@@ -22,7 +27,7 @@ install-missing = missing=$$(for package in $(1); do \
 	  else $(SUDO) apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; fi
 
-.PHONY: setup run test check format bench screenshots clean system testing benching
+.PHONY: setup run test check format bench screenshots clean system testing benching roots
 
 setup: system $(STAMP)
 
@@ -37,6 +42,16 @@ testing: system
 benching: testing
 	@$(call install-missing,$(BENCHING))
 
+# The essential packages, without their manuals: what a distribution's own tools need to run, in about 100 MB each.
+roots: testing
+	@$(MAKE) --no-print-directory -j2 $(ROOTS)/debian-12.tar $(ROOTS)/debian-13.tar
+
+$(ROOTS)/debian-%.tar:
+	@mkdir -p $(@D)
+	@echo "making the root file system of Debian $*, once"
+	@mmdebstrap --quiet --variant=essential $(foreach part,doc man info locale,--dpkgopt='path-exclude=/usr/share/$(part)/*') \
+	  $(SUITE_$*) $@.$$$$.tar && mv $@.$$$$.tar $@ || { rm -f $@.$$$$.tar; exit 1; }
+
 $(STAMP): pyproject.toml
 	@$(MAKE) --no-print-directory system
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -46,7 +61,7 @@ $(STAMP): pyproject.toml
 run: setup
 	@$(BIN)/tiffin
 
-test: testing $(STAMP)
+test: testing roots $(STAMP)
 	@tests/run
 
 check: $(STAMP)
@@ -59,7 +74,7 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: benching $(STAMP)
+bench: benching roots $(STAMP)
 	@$(BIN)/python -m benchmarks
 
 screenshots: system $(STAMP)

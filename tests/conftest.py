@@ -9,9 +9,11 @@ import signal
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from roots import debian_tar
 
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS = 0x8914
@@ -44,3 +46,15 @@ def _same_folder() -> Iterator[None]:
     yield
     os.fchdir(here)
     os.close(here)
+
+
+@pytest.fixture(scope="session")
+def debian12() -> Path:
+    """The tar of a real Debian 12 root."""
+    return debian_tar(12)
+
+
+@pytest.fixture(scope="session")
+def debian13() -> Path:
+    """The tar of a real Debian 13 root."""
+    return debian_tar(13)
