@@ -8,12 +8,14 @@ import os
 import re
 import stat
 import time
-from collections.abc import AsyncIterable, Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from engine.errors import BadRequest, Conflict, KernelError, NotFound
-from engine.images import host, names, oci
+from engine.errors import BadRequest, Conflict, KernelError, NotFound, Unsupported
+from engine.images import host, making, names, oci
 from engine.images.layers import new_name
+from engine.images.packing import Packed
 from engine.images.shelf import Shelf, in_thread
 from engine.images.store import Stored, name_of
 from engine.images.unpacking import ImportJob, Unpacked
@@ -135,6 +137,38 @@ class Images:
     def host_gaps(self) -> Sentences:
         """What of this machine containers from `host` lack, a sentence each, for the doctor."""
         return self._host.gaps()
+
+    # ── what is made here ───────────────────────────────────────────────────────────────────────────────────
+
+    def coming(self) -> AbstractAsyncContextManager[None]:
+        """Nothing is deleted inside the block: an image that is on its way in may share it."""
+        return self._shelf.coming()
+
+    def documents(self, ref: str) -> tuple[oci.Manifest, oci.Image]:
+        """An image's manifest and config as they are stored; NotFound, and Unsupported for `host`."""
+        if ref == host.ID or _normal(ref) == host.NAME:
+            raise Unsupported(
+                "the image host is this machine itself: it has no layers of its own to build on",
+                "choose a stored image; `tiffin import` makes one of a root file system",
+            )
+        stored = self._find(ref)
+        return stored.manifest, stored.config
+
+    async def pack(
+        self,
+        upper: Path,
+        lower: Sequence[Path],
+        *,
+        stubs: Collection[str] = (),
+        latest: float | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Packed:
+        """Make a layer in the store of what `upper` changes of `lower`; see `making.pack`."""
+        return await making.pack(self._shelf, upper, lower, stubs=stubs, latest=latest, progress=progress)
+
+    async def enter(self, config: oci.Image, layers: Sequence[oci.Descriptor], name: str = "") -> ImageSummary:
+        """Make an image of a config and layers that are in the store; see `making.enter`."""
+        return self.get(await making.enter(self._shelf, config, layers, name))
 
     # ── what comes and goes ─────────────────────────────────────────────────────────────────────────────────
 

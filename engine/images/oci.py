@@ -77,13 +77,17 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit
     working_dir: str | None = None
     labels: dict[str, str] | None = None
     stop_signal: str | None = None
+    healthcheck: dict[str, Any] | None = None  # Docker's, as are those that follow
+    shell: list[str] | None = None
+    on_build: list[str] | None = None
+    args_escaped: bool | None = None
 
 
 class RootFs(msgspec.Struct, frozen=True):
     """The digests of the uncompressed layers, lowest first."""
 
     diff_ids: list[Digest]
-    type: str = "layers"
+    type: str = "layers"  # always written
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,13 +100,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     empty_layer: bool = False
 
 
-class Image(msgspec.Struct, frozen=True, kw_only=True):
+class Image(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The image config: its digest is the image's id."""
 
     architecture: str
     os: str
     rootfs: RootFs
     created: str | None = None
+    author: str | None = None
+    variant: str | None = None  # of the CPU, such as "v8"
     config: Execution | None = None
     history: list[Step] | None = None
 

@@ -145,6 +145,13 @@ class Store:
         named = _named(manifest, name)
         self._write([*(_bare(old) if name_of(old) == name else old for old in self.index().manifests), named])
 
+    def add(self, manifest: oci.Descriptor, name: str = "") -> None:
+        """Enter an image, under a name if one is given; raises KernelError, Corrupt."""
+        if name:
+            self.tag(manifest, name)
+        else:
+            self._write([*self.index().manifests, manifest])
+
     def untag(self, taken: Iterable[str]) -> None:
         """Take names away; an image that loses its last one stays, without a name."""
         taken = set(taken)

@@ -61,9 +61,9 @@ class Unpacked(msgspec.Struct, frozen=True):
 
 def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
     """Do an ImportJob, which changes this process's root; BadRequest for what is no archive, KernelError."""
-    blobs = _open_folder(job.blobs)
-    layers = _open_folder(job.layers)
-    with _Blob(blobs, job.temporary) as blob, _Layer(layers, job.temporary) as layer:
+    blobs = open_folder(job.blobs)
+    layers = open_folder(job.layers)
+    with Blob(blobs, job.temporary) as blob, _Layer(layers, job.temporary) as layer:
         source = _Source(blob, progress)
         tape = _Tape(source.decoded(), job.limit)
         unpacked = _fill(layer, tape, job.limit, whole=True)
@@ -87,7 +87,7 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
 
 def unpack_layer(job: UnpackJob, progress: Progress) -> Unpacked:
     """Do an UnpackJob, which changes this process's root; Corrupt for what is not the layer, KernelError."""
-    layers = _open_folder(job.layers)
+    layers = open_folder(job.layers)
     with _Layer(layers, job.temporary) as layer:
         source = _Source(None, progress)
         tape = _Tape(source.decoded(), job.limit)
@@ -107,7 +107,8 @@ def unpack_layer(job: UnpackJob, progress: Progress) -> Unpacked:
     return result
 
 
-def _open_folder(path: str) -> int:
+def open_folder(path: str) -> int:
+    """A descriptor of a folder, to read and to make things in."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
@@ -150,7 +151,7 @@ def _begins_archive(block: bytes) -> bool:
 class _Source:
     """Standard input, kept as a blob while it is read, and decompressed."""
 
-    def __init__(self, blob: _Blob | None, progress: Progress) -> None:
+    def __init__(self, blob: Blob | None, progress: Progress) -> None:
         self._blob = blob
         self._progress = progress
         self._done = 0
@@ -223,7 +224,7 @@ class _Tape:
         return f"sha256:{self._hash.hexdigest()}"
 
 
-class _Blob:
+class Blob:
     """A new blob under a temporary name; deleted again unless kept."""
 
     def __init__(self, folder: int, name: str) -> None:
@@ -234,7 +235,7 @@ class _Blob:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._fd = os.open(self._name, flags, 0o600, dir_fd=folder)
 
-    def __enter__(self) -> _Blob:
+    def __enter__(self) -> Blob:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -243,6 +244,7 @@ class _Blob:
             os.unlink(self._name, dir_fd=self._folder)
 
     def write(self, data: bytes) -> None:
+        """Add to it."""
         self._hash.update(data)
         self.size += len(data)
         view = memoryview(data)
@@ -250,9 +252,11 @@ class _Blob:
             view = view[os.write(self._fd, view) :]
 
     def digest(self) -> str:
+        """Of all that was written."""
         return f"sha256:{self._hash.hexdigest()}"
 
     def keep(self, digest: str) -> None:
+        """Give it its name, now that it is whole."""
         os.fsync(self._fd)
         os.rename(
             self._name, digest.removeprefix("sha256:"), src_dir_fd=self._folder, dst_dir_fd=self._folder

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from engine.errors import KernelError, TiffinError
-from engine.images import hiding, unpacking, verify
+from engine.images import hiding, packing, unpacking, verify
 from engine.launch.confine import confine
 
 REPORT_INTERVAL = 0.1  # seconds between progress lines
 
-Job = hiding.HostJob | unpacking.ImportJob | unpacking.UnpackJob | verify.VerifyJob
+Job = hiding.HostJob | unpacking.ImportJob | unpacking.UnpackJob | packing.PackJob | verify.VerifyJob
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -50,8 +50,12 @@ class Progress:
             say({"done": done})
 
 
-def run(job: Job, progress: Progress) -> msgspec.Struct:
-    """Do one job; raises TiffinError."""
+def run(order: Order, progress: Progress) -> msgspec.Struct:
+    """Do one job, confined; raises TiffinError, OSError."""
+    job = order.job
+    if isinstance(job, packing.PackJob):  # has to open layers before it is shut in one of them
+        return packing.pack_layer(job, order.parent, progress)
+    confine(order.parent)
     match job:
         case hiding.HostJob():
             return hiding.make(job)
@@ -66,9 +70,8 @@ def run(job: Job, progress: Progress) -> msgspec.Struct:
 def main(order: Order) -> int:
     """Answer one order; returns the exit status."""
     try:
-        confine(order.parent)
         try:
-            result = run(order.job, Progress())
+            result = run(order, Progress())
         except OSError as e:
             raise KernelError.of(
                 f"working on {e.filename}" if e.filename else "working on an image", e

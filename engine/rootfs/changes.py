@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from engine.errors import Unsupported
 from engine.model import Change
-from engine.rootfs.overlay import FOLDER, is_whiteout, opaque
+from engine.rootfs.overlay import FOLDER, folders_below, is_whiteout, opaque, seen_below, shown_below
 
 DEEPEST = 400  # each level costs descriptors and stack
 
@@ -26,14 +24,15 @@ def changes(upper: int, lowers: list[int]) -> list[Change]:
     nested beyond any use, OSError.
     """
     found: list[Change] = []
-    _compare(upper, lowers, "", 0, found)
+    _compare(upper, lowers, "", 0, found, hides=False)
     return sorted(found, key=lambda change: change.path)
 
 
-def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[Change]) -> None:
-    """Append what differs in a folder; `lowers` are its visible parts in the layers below."""
+def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[Change], hides: bool) -> None:
+    """Append what differs in a folder; `lowers` are its parts in the layers below, and `hides`: none shows."""
     if depth == DEEPEST:
         raise Unsupported(f"comparing {path[:80]!r}…: folders are nested more than {DEEPEST} deep")
+    hides = hides or opaque(upper) == b"y"
     entries = os.listdir(upper)
     for name in entries:
         here = f"{path}/{name}"
@@ -42,21 +41,21 @@ def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[C
             hidden = is_whiteout(status, upper, name)
         except FileNotFoundError:
             continue
-        below = _below(lowers, name)
+        below = seen_below(lowers, name)
         if hidden:
             if below is not None:
                 found.append(_change(here, "deleted", below[1]))
         elif stat.S_ISDIR(status.st_mode):
-            _compare_folder(upper, lowers, name, path, status, depth, found)
+            _compare_folder(upper, lowers, name, path, status, depth, found, hides)
         elif below is None:
             found.append(_change(here, "added", status))
         elif _differs(upper, below[0], name, status, below[1]):
             found.append(_change(here, "modified", status))
-    if opaque(upper) == b"y":
+    if hides:
         kept = set(entries)
         found += [
             _change(f"{path}/{name}", "deleted", status)
-            for name, status in _listing(lowers)
+            for name, status in shown_below(lowers)
             if name not in kept
         ]
 
@@ -69,69 +68,29 @@ def _compare_folder(
     status: os.stat_result,
     depth: int,
     found: list[Change],
+    hides: bool,
 ) -> None:
     here = f"{path}/{name}"
     before = len(found)
-    below = _below(lowers, name)
+    below = seen_below(lowers, name)
     try:
         fd = os.open(name, FOLDER, dir_fd=upper)
     except (FileNotFoundError, NotADirectoryError):
         return
     try:
-        with _parts(lowers, name) as parts:
-            _compare(fd, parts, here, depth + 1, found)
+        with folders_below(lowers, name) as parts:
+            _compare(fd, parts, here, depth + 1, found, hides)
     finally:
         os.close(fd)
     if below is None:
         found.append(_change(here, "added", status))
-    elif (
-        len(found) > before or not stat.S_ISDIR(below[1].st_mode) or _metadata(status) != _metadata(below[1])
-    ):
+    elif len(found) > before or not stat.S_ISDIR(below[1].st_mode) or metadata(status) != metadata(below[1]):
         found.append(_change(here, "modified", status))
-
-
-def _below(lowers: list[int], name: str) -> tuple[int, os.stat_result] | None:
-    """What the layers below show under `name`, and the folder it is in."""
-    for folder in lowers:
-        try:
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        return None if is_whiteout(status, folder, name) else (folder, status)
-    return None
-
-
-@contextmanager
-def _parts(lowers: list[int], name: str) -> Iterator[list[int]]:
-    """The visible parts of the folder `name` in the layers below."""
-    parts: list[int] = []
-    try:
-        for folder in lowers:
-            try:
-                parts.append(os.open(name, FOLDER, dir_fd=folder))
-            except FileNotFoundError:
-                continue
-            except OSError:  # no folder, or a whiteout: what is further down does not show
-                break
-            if opaque(parts[-1]) == b"y":
-                break
-        yield parts
-    finally:
-        for fd in parts:
-            os.close(fd)
-
-
-def _listing(lowers: list[int]) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything the layers below show in a folder."""
-    for name in sorted({name for folder in lowers for name in os.listdir(folder)}):
-        below = _below(lowers, name)
-        if below is not None:
-            yield name, below[1]
 
 
 def _differs(upper: int, lower: int, name: str, status: os.stat_result, below: os.stat_result) -> bool:
     if (
-        _metadata(status) != _metadata(below)
+        metadata(status) != metadata(below)
         or status.st_size != below.st_size
         or status.st_rdev != below.st_rdev
     ):
@@ -141,7 +100,7 @@ def _differs(upper: int, lower: int, name: str, status: os.stat_result, below: o
     return False
 
 
-def _metadata(status: os.stat_result) -> tuple[int, int, int, int]:
+def metadata(status: os.stat_result) -> tuple[int, int, int, int]:
     """What copying up keeps, to the nanosecond: a write changes the time, even one that keeps the size."""
     return status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns
 

@@ -33,25 +33,35 @@ _GONE = (errno.ENOENT, errno.ESTALE)
 
 def pack(dirfd: int, write: Write) -> None:
     """Write the content of the folder `dirfd` as a tar stream, its own entry as `./` first; OSError."""
-    packer = _Packer(write)
+    packer = Packer(write)
     packer.folder(dirfd, ".", ".")
     write(bytes(2 * BLOCK))
 
 
 def pack_entry(parent: int, name: str, as_name: str, write: Write) -> None:
     """Write one entry of the folder `parent`, with all below it, under the name `as_name`; raises OSError."""
-    packer = _Packer(write)
+    packer = Packer(write)
     packer.entry(parent, name, as_name)
     write(bytes(2 * BLOCK))
 
 
-class _Packer:
-    def __init__(self, write: Write) -> None:
+class Packer:
+    """Writes entries of folders as members of one tar stream; no time in it is later than `latest`, in ns."""
+
+    def __init__(self, write: Write, latest: int | None = None) -> None:
         self._write = write
+        self._latest = latest
         self._depth = 0
         self._seen: dict[tuple[int, int], str] = {}  # first name by device and inode
 
+    def add(self, member: Member) -> None:
+        """Write a member's header."""
+        if self._latest is not None and member.mtime_ns > self._latest:
+            member = member._replace(mtime_ns=self._latest)
+        self._write(header(member))
+
     def entry(self, parent: int, name: str, path: str) -> None:
+        """Write what is in a folder under `name`, a folder with all below it."""
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:  # a socket: tar has no such member, and without its server it is nothing
@@ -62,22 +72,23 @@ class _Packer:
         if status.st_nlink > 1:
             identity = (status.st_dev, status.st_ino)
             if (first := self._seen.setdefault(identity, path)) is not path:
-                self._write(header(_member(status, path, "link", target=first)))
+                self.add(member_of(status, path, "link", target=first))
                 return
         if kind == "file":
             self._file(parent, name, path)
             return
         os.fchdir(parent)
         target = os.readlink(name, dir_fd=parent) if kind == "symlink" else ""
-        self._write(header(_member(status, path, kind, target=target, xattrs=_xattrs(name))))
+        self.add(member_of(status, path, kind, target=target, xattrs=xattrs_of(name)))
 
     def folder(self, parent: int, name: str, path: str) -> None:
+        """Write a folder and all below it."""
         if self._depth == DEEPEST:  # each level costs a descriptor and stack
             raise Unsupported(f"packing {path[:80]!r}: folders are nested over {DEEPEST} deep", "copy a part")
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         self._depth += 1
         try:
-            self._write(header(_member(os.fstat(fd), path + "/", "dir", xattrs=_xattrs(fd))))
+            self.add(member_of(os.fstat(fd), path + "/", "dir", xattrs=xattrs_of(fd)))
             if is_pseudo(fd):  # a running container's /proc and the like
                 return
             for entry in sorted(os.listdir(fd)):
@@ -96,7 +107,7 @@ class _Packer:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):  # replaced meanwhile
                 return
-            self._write(header(_member(status, path, "file", xattrs=_xattrs(fd))))
+            self.add(member_of(status, path, "file", xattrs=xattrs_of(fd)))
             left = status.st_size
             # Exactly the announced size, whatever a writer does meanwhile: cut, or filled with zeros.
             while left:
@@ -108,9 +119,10 @@ class _Packer:
             os.close(fd)
 
 
-def _member(
+def member_of(
     status: os.stat_result, path: str, kind: Kind, *, target: str = "", xattrs: dict[str, bytes] | None = None
 ) -> Member:
+    """The member that stands for a file of this status."""
     return Member(
         name=path,
         kind=kind,
@@ -125,7 +137,8 @@ def _member(
     )
 
 
-def _xattrs(target: int | str) -> dict[str, bytes]:
+def xattrs_of(target: int | str) -> dict[str, bytes]:
+    """The extended attributes that travel in archives, of an open file or a name in the working directory."""
     try:
         if isinstance(target, int):
             return {key: os.getxattr(target, key) for key in os.listxattr(target) if kept_xattr(key)}
