@@ -166,7 +166,9 @@ class Images:
         """Make a layer in the store of what `upper` changes of `lower`; see `making.pack`."""
         return await making.pack(self._shelf, upper, lower, stubs=stubs, latest=latest, progress=progress)
 
-    async def enter(self, config: oci.Image, layers: Sequence[oci.Descriptor], name: str = "") -> ImageSummary:
+    async def enter(
+        self, config: oci.Image, layers: Sequence[oci.Descriptor], name: str = ""
+    ) -> ImageSummary:
         """Make an image of a config and layers that are in the store; see `making.enter`."""
         return self.get(await making.enter(self._shelf, config, layers, name))
 
