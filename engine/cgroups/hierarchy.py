@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +39,7 @@ class Hierarchy(msgspec.Struct, frozen=True):
     v2: frozenset[str]  # controllers the v2 tree has at its root
     v1: dict[str, str]  # mount point by controller, v2 names; several may share one
     v2_freezer: bool  # the v2 tree can freeze
+    named: str = ""  # mount point of systemd's own v1 hierarchy, which has no controller
 
     @property
     def mode(self) -> Mode:
@@ -46,6 +47,22 @@ class Hierarchy(msgspec.Struct, frozen=True):
         if not self.unified:
             return "v1"
         return "hybrid" if self.v1 else "v2"
+
+    @property
+    def mounts(self) -> list[str]:
+        """Every hierarchy's mount point, the v2 tree's first."""
+        return list(dict.fromkeys(mount for mount in (self.unified, *self.v1.values(), self.named) if mount))
+
+    def within(self, mounts: Container[str], controllers: Container[str]) -> Hierarchy:
+        """What is left of it for a cgroup that is only in these `mounts`, and has these v2 `controllers`."""
+        unified = self.unified if self.unified in mounts else ""
+        return Hierarchy(
+            unified,
+            frozenset(name for name in self.v2 if unified and name in controllers),
+            {name: mount for name, mount in self.v1.items() if mount in mounts},
+            self.v2_freezer and bool(unified),
+            self.named if self.named in mounts else "",
+        )
 
     def version(self, controller: str) -> Literal[1, 2] | None:
         """Which version serves a controller; None where the host lacks it."""
@@ -98,12 +115,14 @@ def detect(root: str | os.PathLike[str] = "/") -> Hierarchy:
     so that no limit of the caller's session bears on it. Raises Unsupported without any cgroup mount.
     """
     prefix = str(root).rstrip("/")
-    unified, v1 = "", dict[str, str]()
+    unified, named, v1 = "", "", dict[str, str]()
     for mount_point, kind, options in cgroup_mounts(read_or(f"{prefix}/proc/self/mountinfo")):
         if kind == "cgroup2":
             unified = unified or prefix + mount_point
             continue
         for option in options:
+            if option == "name=systemd":
+                named = named or prefix + mount_point
             name = {v1_name: name for name, v1_name in V1_NAMES.items()}.get(option, option)
             if name in (*CONTROLLERS, "cpuacct", "freezer", "devices"):
                 v1.setdefault(name, prefix + mount_point)
@@ -114,7 +133,7 @@ def detect(root: str | os.PathLike[str] = "/") -> Hierarchy:
     v2 = frozenset(read_or(f"{unified}/cgroup.controllers").split()) if unified else frozenset[str]()
     release = re.match(r"(\d+)\.(\d+)", read_or(f"{prefix}/proc/sys/kernel/osrelease"))
     freezes = bool(unified and release and (int(release[1]), int(release[2])) >= FREEZE_SINCE)
-    return Hierarchy(unified, v2, v1, freezes)
+    return Hierarchy(unified, v2, v1, freezes, named)
 
 
 def cgroup_mounts(mountinfo: str) -> Iterator[tuple[str, str, list[str]]]:

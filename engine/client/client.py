@@ -6,6 +6,7 @@ import os
 import select
 
 from engine.client.containers import ContainerCalls
+from engine.client.groups import GroupCalls
 from engine.client.http import connect, peer
 from engine.client.images import ImageCalls
 from engine.client.inside import InsideCalls
@@ -16,7 +17,7 @@ from engine.instance import Instance
 from engine.model import DoctorReport, EngineStatus
 
 
-class EngineClient(ContainerCalls, InsideCalls, WatchCalls, ImageCalls, NetworkCalls):
+class EngineClient(GroupCalls, ContainerCalls, InsideCalls, WatchCalls, ImageCalls, NetworkCalls):
     """All that a front end can ask of one instance's engine.
 
     Every method raises the engine's own error (see engine.errors), and EngineUnavailable when no engine

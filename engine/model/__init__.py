@@ -33,6 +33,12 @@ from engine.model.engine import DoctorReport as DoctorReport
 from engine.model.engine import EngineStatus as EngineStatus
 from engine.model.engine import Problem as Problem
 from engine.model.engine import ProcessCost as ProcessCost
+from engine.model.groups import GROUP_PREFIX as GROUP_PREFIX
+from engine.model.groups import GROUP_ROOT as GROUP_ROOT
+from engine.model.groups import Group as Group
+from engine.model.groups import GroupKind as GroupKind
+from engine.model.groups import GroupNews as GroupNews
+from engine.model.groups import GroupSnapshot as GroupSnapshot
 from engine.model.images import ImageConfig as ImageConfig
 from engine.model.images import ImageRemoval as ImageRemoval
 from engine.model.images import ImageSummary as ImageSummary

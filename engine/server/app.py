@@ -15,6 +15,7 @@ from engine.errors import BadRequest, KernelError
 from engine.instance import Instance
 from engine.server.archive import ArchiveRoutes
 from engine.server.containers import ContainerRoutes
+from engine.server.groups import GroupRoutes
 from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, problems
 from engine.server.images import ImageRoutes
 from engine.server.networks import NetworkRoutes
@@ -45,6 +46,7 @@ class Server:
             ImageRoutes(containers),
             NetworkRoutes(containers),
             VolumeRoutes(containers),
+            GroupRoutes(containers),
             TiffinRoutes(containers, shut_down),
         ):
             for route in part.routes():

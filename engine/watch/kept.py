@@ -46,6 +46,23 @@ class Budget:
             self.left += 1
 
 
+class Spare(Budget):
+    """What others leave: only while more than half of `budget` is free is anything kept for this one."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__(budget.left)
+        self._budget = budget
+        self._reserve = budget.left // 2
+
+    def take(self) -> bool:
+        """Whether one more may be kept."""
+        return self._budget.left > self._reserve and self._budget.take()
+
+    def give(self) -> None:
+        """One was closed."""
+        self._budget.give()
+
+
 class Kept(Generic[T]):
     """One file and its parser. What did not change since the last reading is not parsed again, and is the
     same object. An empty path is a file this host does not have.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from engine.cgroups import Group
-from engine.model import ContainerSummary, HostSample, Sample, Snapshot
+from engine.model import ContainerSummary, GroupNews, GroupSnapshot, HostSample, Sample, Snapshot
+from engine.watch.groups import Groups, Told
 from engine.watch.history import History
 from engine.watch.sampler import Counters, Sampler, Target
 
@@ -24,6 +25,7 @@ class Watch:
     def __init__(self, group: Group, counters: Counters | None = None, interval: float = 1.0) -> None:
         self.history = History(interval)
         self._sampler = Sampler(group, counters)
+        self.groups = Groups(group, self._sampler.budget, self._sampler.disks)  # of the whole host
         self._interval = interval
         self._views: Callable[[], list[ContainerSummary]] = list
         self._undo: Callable[[], dict[str, int]] = dict
@@ -39,7 +41,7 @@ class Watch:
     def start(self, views: Callable[[], list[ContainerSummary]], undo: Callable[[], dict[str, int]]) -> None:
         """Begin to tick; `views` and `undo` are asked for the state at every snapshot."""
         self._views, self._undo = views, undo
-        self._host, _ = self._sampler.tick()
+        self._host, _ = self._tick({})
         self._task = asyncio.create_task(self._run(), name="watch")
 
     async def close(self) -> None:
@@ -53,6 +55,7 @@ class Watch:
         for event in self._waiting:
             event.set()
         self._sampler.close()
+        self.groups.close()
 
     def add(self, target: Target) -> None:
         """Watch a container's cgroup, from this moment on."""
@@ -88,6 +91,24 @@ class Watch:
         finally:
             self._waiting.discard(news)
 
+    def group_snapshot(self) -> GroupSnapshot:
+        """Every cgroup of the host, as of the last tick."""
+        return self.groups.snapshot(self._interval)
+
+    async def subscribe_groups(self) -> AsyncGenerator[GroupNews]:
+        """Every cgroup of the host, then tick by tick what is different from what was told before."""
+        news, told = asyncio.Event(), Told()
+        self._waiting.add(news)
+        try:
+            yield told.news(self.group_snapshot())
+            while self._task is not None:
+                await news.wait()
+                news.clear()
+                if self._task is not None and told.seq != self.groups.seq:
+                    yield told.news(self.group_snapshot())
+        finally:
+            self._waiting.discard(news)
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         due, took = loop.time(), 0.0
@@ -96,11 +117,12 @@ class Watch:
             await asyncio.sleep(due - loop.time())
             began = loop.time()
             new, self._new = self._new, set()
+            summaries = {summary.id: summary for summary in self._views()}
             try:
                 if took > LONG:
-                    host, samples = await asyncio.to_thread(self._sampler.tick)
+                    host, samples = await asyncio.to_thread(self._tick, summaries)
                 else:
-                    host, samples = self._sampler.tick()
+                    host, samples = self._tick(summaries)
                 # Rates over a small part of a tick are chance: a quota's period alone is 0.1 s.
                 self._host = host
                 self._samples = {id: sample for id, sample in samples.items() if id not in new}
@@ -109,6 +131,11 @@ class Watch:
             except Exception:  # whatever one tick met, the next must come
                 log.exception("sampling")
             took = loop.time() - began
+
+    def _tick(self, summaries: Mapping[str, ContainerSummary]) -> tuple[HostSample, dict[str, Sample]]:
+        host, samples = self._sampler.tick()
+        self.groups.tick(host, samples, summaries)
+        return host, samples
 
     def _publish(self) -> None:
         if self._poked:

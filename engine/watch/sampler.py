@@ -35,11 +35,11 @@ class Sampler:
     """
 
     def __init__(self, group: Group, counters: Counters | None = None, budget: Budget | None = None) -> None:
-        self._budget = budget or Budget()
+        self.budget = budget or Budget()
         self._counters = counters
-        self._disks = Disks()
-        self._host = Host(self._budget, self._disks)
-        self._own = Own(group, self._budget)
+        self.disks = Disks()
+        self._host = Host(self.budget, self.disks)
+        self._own = Own(group, self.budget)
         self._readers = dict[str, tuple[Target, Reader]]()
         self._asked = deque[tuple[str, tuple[Target, Reader] | None]]()
         self._ticking = threading.Lock()
@@ -47,7 +47,7 @@ class Sampler:
 
     def add(self, target: Target) -> None:
         """Watch a target, from this moment on, in the place of one with the same id."""
-        reader = Reader(target.cgroup.hierarchy, target.cgroup.path, self._budget, self._disks)
+        reader = Reader(target.cgroup.hierarchy, target.cgroup.path, self.budget, self.disks)
         with contextlib.suppress(Gone):  # else the tick tells
             reader.sample()
         self._asked.append((target.id, (target, reader)))
