@@ -165,6 +165,13 @@ class Cgroup:
         self._exists_or_raise()
         return [reading for controller in self._controllers() for reading in controller.readings()]
 
+    def file_of(self, reading: LimitReading) -> str:
+        """The absolute path of the kernel file that a reading was read from; "" where there is none."""
+        for name, (_, names) in KINDS.items():
+            if reading.name in names and (place := self.hierarchy.place(name, self.path)):
+                return f"{place.folder}/{reading.file}"
+        return ""
+
     def limits(self) -> Limits:
         """The limits the kernel holds now."""
         return limits.limits_of(self.readings())

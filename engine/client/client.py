@@ -11,13 +11,22 @@ from engine.client.http import connect, peer
 from engine.client.images import ImageCalls
 from engine.client.inside import InsideCalls
 from engine.client.networks import NetworkCalls
+from engine.client.scenarios import ScenarioCalls
 from engine.client.watching import WatchCalls
 from engine.errors import EngineUnavailable
 from engine.instance import Instance
 from engine.model import DoctorReport, EngineStatus
 
 
-class EngineClient(GroupCalls, ContainerCalls, InsideCalls, WatchCalls, ImageCalls, NetworkCalls):
+class EngineClient(
+    GroupCalls,
+    ContainerCalls,
+    InsideCalls,
+    WatchCalls,
+    ImageCalls,
+    NetworkCalls,
+    ScenarioCalls,
+):
     """All that a front end can ask of one instance's engine.
 
     Every method raises the engine's own error (see engine.errors), and EngineUnavailable when no engine

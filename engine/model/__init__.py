@@ -49,3 +49,14 @@ from engine.model.measures import Sample as Sample
 from engine.model.measures import Snapshot as Snapshot
 from engine.model.networks import NetworkSummary as NetworkSummary
 from engine.model.networks import VolumeSummary as VolumeSummary
+from engine.model.scenarios import KernelWrite as KernelWrite
+from engine.model.scenarios import Lane as Lane
+from engine.model.scenarios import LaneName as LaneName
+from engine.model.scenarios import Measure as Measure
+from engine.model.scenarios import Protection as Protection
+from engine.model.scenarios import RunState as RunState
+from engine.model.scenarios import Scenario as Scenario
+from engine.model.scenarios import ScenarioAsk as ScenarioAsk
+from engine.model.scenarios import ScenarioRun as ScenarioRun
+from engine.model.scenarios import Tried as Tried
+from engine.model.scenarios import Verdict as Verdict

@@ -13,6 +13,7 @@ from engine.containers import Containers
 from engine.docker.system import API, API_MIN
 from engine.errors import BadRequest, KernelError
 from engine.instance import Instance
+from engine.scenarios import Scenarios
 from engine.server.archive import ArchiveRoutes
 from engine.server.containers import ContainerRoutes
 from engine.server.groups import GroupRoutes
@@ -20,6 +21,7 @@ from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, proble
 from engine.server.images import ImageRoutes
 from engine.server.networks import NetworkRoutes
 from engine.server.output import OutputRoutes
+from engine.server.scenarios import ScenarioRoutes
 from engine.server.system import SystemRoutes
 from engine.server.terminals import TerminalRoutes
 from engine.server.tiffin import TiffinRoutes
@@ -35,6 +37,7 @@ class Server:
     def __init__(self, containers: Containers, shut_down: Callable[[], None]) -> None:
         """`shut_down` is called when a client asks for the engine's end."""
         self._output = OutputRoutes(containers)
+        self._scenarios = Scenarios(containers)
         app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
         app.on_response_prepare.append(_sign)
         for part in (
@@ -47,6 +50,7 @@ class Server:
             NetworkRoutes(containers),
             VolumeRoutes(containers),
             GroupRoutes(containers),
+            ScenarioRoutes(self._scenarios),
             TiffinRoutes(containers, shut_down),
         ):
             for route in part.routes():
@@ -66,11 +70,13 @@ class Server:
 
     async def start(self, listening: socket.socket) -> None:
         """Begin to answer on a bound socket."""
+        await self._scenarios.open()
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
 
     async def close(self) -> None:
         """Answer no more; what clients are still being sent ends."""
+        await self._scenarios.close()
         await self._runner.cleanup()
         self._output.close()
 

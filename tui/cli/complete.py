@@ -155,6 +155,9 @@ def _values(kind: str, current: str, root: str | None) -> Iterator[Candidate]:
 
 def _names(kind: str, root: str | None) -> Iterator[Candidate]:
     client = EngineClient(find(root))
+    if kind == "demo":
+        yield from ((one.name, one.title) for one in client.scenarios())
+        return
     if kind in ("image", "inspectable"):
         names = (name for image in client.images() for name in image.names)
         yield from ((name.removesuffix(":latest"), "image") for name in names)

@@ -45,6 +45,7 @@ VERBS: dict[str, Verb] = {
     "network": Verb("list, create, remove and inspect networks"),
     "volume": Verb("list, create, remove and inspect volumes"),
     "engine": Verb("show or stop the engine behind this command"),
+    "demo": Verb("play a demo: who hurts whom, and what protects"),
     "doctor": Verb("say what this machine has, what it lacks, and what that costs"),
     "completion": Verb("print a shell's completion script"),
 }
