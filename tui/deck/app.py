@@ -18,6 +18,7 @@ from engine.model import Snapshot
 from tui.deck import keys, messages, settings, theme, welcome
 from tui.deck.actions import Actions
 from tui.deck.engine_link import EngineLink, Link
+from tui.deck.jobs.jobs import Jobs
 from tui.deck.screens.main import MainScreen
 from tui.deck.selection import Selection
 from tui.deck.store import Store
@@ -59,6 +60,7 @@ class DeckApp(App[int]):
         self.selection = Selection()
         self.link: Link = link or EngineLink(instance)
         self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
+        self.jobs = Jobs(self.post_message, self.call_later, self._publish)
         self._welcomed = False  # the question was asked
         self.changed: Signal[Store] = Signal(self, "changed")
 

@@ -31,6 +31,7 @@ MAIN: list[BindingType] = [
     Binding("1", "view('panes')", "panes", id="view.panes"),
     Binding("2", "view('table')", "table", id="view.table"),
     Binding("3", "logs", "logs", id="view.logs_number"),
+    Binding("o", "images", "images", id="view.images"),
     Binding("slash", "filter", "filter", id="view.filter"),
     Binding("space", "mark", "mark", id="select.mark"),
     Binding("escape", "back", "back", id="view.back"),

@@ -186,6 +186,11 @@ class ActingScreen(Screen[None]):
 
             self.app.push_screen(LimitsScreen(self._link, self._store, container.id))
 
+    def action_images(self) -> None:
+        from tui.deck.screens.images import ImagesScreen
+
+        self.app.push_screen(ImagesScreen(self._link, self._store))
+
     def action_new(self) -> None:
         if not self.deck.refuses():
             from tui.deck.screens.new import NewScreen

@@ -25,6 +25,7 @@ TITLES = {
     "container": "the container", "limit": "its limits", "view": "views", "select": "choosing",
     "table": "table", "logs": "output", "details": "details", "limits": "limits editor",
     "new": "new container", "form": "fields", "list": "lists", "engine": "engine",
+    "images": "images", "jobs": "long work", "changes": "changes", "compare": "comparison", "prompt": "question",
     "welcome": "first run", "confirm": "question", "app": "tiffin", "": "everywhere",
 }  # fmt: skip
 KEYS, WORDS = 13, 23  # cells; what is left of a column shows the id

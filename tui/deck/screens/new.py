@@ -21,6 +21,7 @@ from tui.deck.new.chips import Chips
 from tui.deck.new.entries import ENTRIES, SWITCHES, Entry, Refused, check, config
 from tui.deck.store import Store
 from tui.deck.widgets.keybar import KeyBar
+from tui.presentation.images import HOST
 from tui.presentation.text import harmless
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ class NewScreen(ModalScreen[str]):
     NewScreen #keys { dock: none; }
     """
 
-    def __init__(self, link: Link, store: Store) -> None:
+    def __init__(self, link: Link, store: Store, image: str = "") -> None:
         super().__init__()
         self._link = link
         self._store = store
+        self._image = image  # chosen beforehand; then its own command is too
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -77,7 +79,7 @@ class NewScreen(ModalScreen[str]):
                 for entry in (*ENTRIES, *SWITCHES):
                     with Horizontal(classes="entry"):
                         yield Static(f"  {entry.label}", markup=False)
-                        yield _field(entry)
+                        yield _field(entry, self._default(entry))
             yield Static(id="hint", markup=False)
             yield Chips()
             yield Static(id="told", markup=False)
@@ -95,7 +97,14 @@ class NewScreen(ModalScreen[str]):
         ), self._refused)  # fmt: skip
         cast("DeckApp", self.app).theme_changed_signal.subscribe(self, lambda _: self._hint())
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
-        self.query_one("#image").focus()
+        self.query_one("#command" if self._image else "#image").focus()
+
+    def _default(self, entry: Entry) -> str:
+        if self._image and entry.key == "image":
+            return self._image.removesuffix(":latest")
+        if self._image not in ("", HOST) and entry.key == "command":
+            return ""
+        return entry.default
 
     def on_resize(self) -> None:
         rows = len(ENTRIES) + len(SWITCHES)
@@ -192,9 +201,9 @@ class NewScreen(ModalScreen[str]):
         await self.run_action(message.action)
 
 
-def _field(entry: Entry) -> Widget:
+def _field(entry: Entry, default: str) -> Widget:
     if entry in SWITCHES:
-        return Toggle(entry.default == "on", id=entry.key)
+        return Toggle(default == "on", id=entry.key)
     if entry.choices:
-        return ChoiceField(entry.default, entry.choices, id=entry.key)
-    return Field(entry.default, id=entry.key)
+        return ChoiceField(default, entry.choices, id=entry.key)
+    return Field(default, id=entry.key)

@@ -25,6 +25,7 @@ SHOWN = (
     ("container.restart", "restart"),
     ("view.filter", "filter"),
     ("container.new", "new"),
+    ("view.images", "images"),
     ("view.logs", "logs"),
     ("container.shell", "shell"),
     ("container.remove", "remove"),

@@ -1,0 +1,1 @@
+"""The images view: what is listed, and how it is drawn."""

@@ -1,0 +1,372 @@
+"""The images: what is in each, whether it runs here, who uses it; where they come from and go to."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Input
+
+from engine.model import ImageSummary
+from tui.deck.asking import Asking
+from tui.deck.draw import columns
+from tui.deck.draw.line import Line, Row, cut
+from tui.deck.engine_link import Link
+from tui.deck.form.fields import Field
+from tui.deck.images import about
+from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching
+from tui.deck.jobs.pane import JobPane
+from tui.deck.messages import KeyPressed, SortBy
+from tui.deck.store import Store
+from tui.deck.theme import palette_of
+from tui.deck.widgets.drawn import DrawnLine
+from tui.deck.widgets.keybar import KeyBar
+from tui.deck.widgets.lines import Lines
+from tui.presentation.images import HOST
+from tui.presentation.text import clip, harmless
+
+if TYPE_CHECKING:
+    from tui.deck.app import DeckApp
+
+AGAIN = 3  # ticks between two looks at what the engine has
+KEYS = (
+    ("app.help", "keys"),
+    ("images.run", "run"),
+    ("images.pull", "pull"),
+    ("images.build", "build"),
+    ("images.remove", "remove"),
+    ("images.tag", "tag"),
+    ("images.filter", "filter"),
+    ("images.close", "back"),
+    ("images.push", "push"),
+    ("images.load", "load"),
+    ("images.save", "save"),
+    ("images.prune", "clean up"),
+    ("app.quit", "quit"),
+)
+
+
+class ImageList(Lines):
+    """A row for each name of each image."""
+
+
+class LayerList(Lines):
+    """The layers of the selected image, lowest first."""
+
+
+class FactList(Lines):
+    """What is known of the selected image."""
+
+    def __init__(self) -> None:
+        super().__init__(cursor=False)
+
+
+class ImagesScreen(Screen[None]):
+    """What the engine has, beside what is on its way; acts on the selected image."""
+
+    BINDINGS = [
+        Binding("n", "run_image", "run from here", id="images.run"),
+        Binding("enter", "look", "its layers", id="images.look"),
+        Binding("slash", "filter", "filter", id="images.filter"),
+        Binding("less_than_sign", "sort(-1)", "sort column left", id="images.sort_left"),
+        Binding("greater_than_sign", "sort(1)", "sort column right", id="images.sort_right"),
+        Binding("I", "invert", "invert order", id="images.invert"),
+        Binding("r", "again", "look again", id="images.again"),
+        Binding("tab", "turn(1)", "next part", id="images.next_part", priority=True),
+        Binding("shift+tab", "turn(-1)", "part before", id="images.previous_part", priority=True),
+        Binding("escape", "back", "back", id="images.close"),
+    ]
+    CSS = """
+    ImagesScreen { layout: vertical; }
+    ImagesScreen ImageList { height: 1fr; min-height: 4; }
+    ImagesScreen #filter { display: none; background: $surface; }
+    ImagesScreen #below { height: 1fr; }
+    ImagesScreen LayerList { width: 3fr; }
+    ImagesScreen FactList { width: 2fr; }
+    ImagesScreen.-narrow #below { layout: vertical; }
+    ImagesScreen.-narrow LayerList { width: 1fr; height: 1fr; }
+    ImagesScreen.-narrow FactList { width: 1fr; height: auto; max-height: 3; }
+    """
+
+    def __init__(self, link: Link, store: Store) -> None:
+        super().__init__()
+        self._link = link
+        self._store = store
+        self._images: Sequence[ImageSummary] | None = None
+        self._shown: Sequence[Entry] = ()
+        self._chosen: tuple[str, str] | None = None  # what the cursor is on
+        self._refused = ""  # why the engine does not tell
+        self._sort, self._descending = "name", False
+        self._ticks = 0
+
+    @property
+    def deck(self) -> DeckApp:
+        """The app, as what it is."""
+        return cast("DeckApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Title()
+        yield Header()
+        yield ImageList()
+        yield Field(placeholder="name, distribution, verdict or container", id="filter")
+        yield JobPane(self.deck.jobs)
+        yield About()
+        with Horizontal(id="below"):
+            yield LayerList()
+            yield FactList()
+        yield KeyBar(KEYS)
+
+    def on_mount(self) -> None:
+        self._asking = Asking(self)
+        self.image_list = self.query_one(ImageList)
+        self.layer_list = self.query_one(LayerList)
+        self.fact_list = self.query_one(FactList)
+        self.job_pane = self.query_one(JobPane)
+        self.deck.changed.subscribe(self, self._changed)
+        self.deck.theme_changed_signal.subscribe(self, lambda _: self.sync())
+        self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
+        self.image_list.focus()
+        self.action_again()
+
+    # ── what the engine has ─────────────────────────────────────────────────────────────────────────────────
+
+    def action_again(self) -> None:
+        """Ask for everything anew."""
+        self._asking.ask("images", self._link.client.images, self._take, self._untold)
+
+    def _take(self, found: list[ImageSummary]) -> None:
+        self._images, self._refused = found, ""
+        self.sync()
+
+    def _untold(self, error: Exception) -> None:
+        self._refused = str(error)
+        self.sync()
+
+    def _changed(self, store: Store) -> None:
+        self._ticks += 1
+        if self._ticks % AGAIN == 0 and self.app.screen is self:
+            self.action_again()
+        self.sync()
+
+    # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def current(self) -> Entry | None:
+        """The image that the cursor is on."""
+        return self._shown[self.image_list.current] if self.image_list.current < len(self._shown) else None
+
+    def sync(self) -> None:
+        """Show what is known now; the cursor stays on its image."""
+        containers = self._store.containers.values()
+        found = entries(self._images or (), {}, {}, containers, self._store.now)
+        self._shown = arranged(
+            matching(found, self.query_one("#filter", Field).value), self._sort, self._descending
+        )
+        keys = [entry.key for entry in self._shown]
+        if self._chosen in keys:
+            self.image_list.current = keys.index(self._chosen)
+        fitted = columns.fit(COLUMNS, self.image_list.size.width, self._shown)
+        palette = palette_of(self)
+        with self.app.batch_update():
+            self.image_list.show(self._shown, lambda entry, on: columns.draw(entry, fitted, palette, on))
+            self.query_one(Header).show(fitted, self._sort, self._descending)
+            self.query_one(Title).show(self._headline())
+            self.job_pane.sync()
+            self._about()
+
+    def _headline(self) -> str:
+        if self._images is None:
+            return self._refused or "asking the engine …"
+        stored = sum(1 for image in self._images if image.id != HOST)
+        told = f"{stored} stored" if stored else "none stored yet · p pulls one, b builds one, l loads one"
+        if len(self._shown) < sum(max(1, len(image.names)) for image in self._images):
+            told += f" · {len(self._shown)} match"
+        return told + (f" · {self._refused}" if self._refused else "")
+
+    def _about(self) -> None:
+        entry = self.current
+        self._chosen = entry.key if entry else None
+        self.query_one(About).show(entry)
+        palette = palette_of(self)
+        if entry is None:
+            self.layer_list.show((), lambda item, on: [])
+            self.fact_list.show((), lambda item, on: [])
+            return
+        wide = self.layer_list.size.width
+        found = list(enumerate(about.layers(entry, None), 1))
+        self.layer_list.show(
+            found,
+            lambda item, on: about.layer(item[0], item[1], wide, palette, on and self.layer_list.has_focus),
+        )
+        self.fact_list.show(
+            about.facts(entry, self.fact_list.size.width), lambda one, on: about.fact(one, palette, on)
+        )
+
+    def on_lines_moved(self) -> None:
+        self._about()
+
+    def on_resize(self) -> None:
+        if self.is_mounted:
+            self.call_after_refresh(self.sync)
+
+    # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_look(self) -> None:
+        self.layer_list.focus()
+        self._about()
+
+    def action_turn(self, by: int) -> None:
+        parts = [
+            part for part in (self.image_list, self.job_pane, self.layer_list, self.fact_list) if part.display
+        ]
+        place = next((n for n, part in enumerate(parts) if part.has_focus), 0)
+        parts[(place + by) % len(parts)].focus()
+        self._about()
+
+    def action_back(self) -> None:
+        """Undo what narrowed the view; then leave."""
+        field = self.query_one("#filter", Field)
+        if field.display:
+            field.value = ""
+            field.display = False
+            self.image_list.focus()
+        elif not self.image_list.has_focus:
+            self.image_list.focus()
+            self._about()
+        else:
+            self.dismiss(None)
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Field)
+        field.display = True
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.sync()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        event.input.display = bool(event.value)
+        self.image_list.focus()
+
+    def action_sort(self, step: int) -> None:
+        shown = [column.key for column, _ in self.query_one(Header).fitted.columns]
+        place = shown.index(self._sort) if self._sort in shown else 0
+        self._sort_by(shown[(place + step) % len(shown)])
+
+    def on_sort_by(self, message: SortBy) -> None:
+        if message.column == self._sort:
+            self.action_invert()
+        else:
+            self._sort_by(message.column)
+
+    def _sort_by(self, key: str) -> None:
+        self._sort = key
+        self._descending = next(column.right for column in COLUMNS if column.key == key)
+        self.sync()
+
+    def action_invert(self) -> None:
+        self._descending = not self._descending
+        self.sync()
+
+    def action_run_image(self) -> None:
+        entry = self.current
+        if entry is None or self.deck.refuses():
+            return
+        from tui.deck.screens.new import NewScreen
+
+        self.app.push_screen(NewScreen(self._link, self._store, entry.ref), self._made)
+
+    def _made(self, id: str | None) -> None:
+        """Go and see what was made."""
+        if id:
+            self.deck.selection.wanted = id
+            self.dismiss(None)
+
+    async def on_key_pressed(self, message: KeyPressed) -> None:
+        await self.app.run_action(message.action, default_namespace=self.focused or self)
+
+
+class Title(DrawnLine):
+    """What there is altogether, and the kernel that all of it runs on."""
+
+    def __init__(self) -> None:
+        super().__init__("title")
+        self._told = ""
+        self._kernel = f"Linux {platform.release()} {platform.machine()}"
+
+    def show(self, told: str) -> None:
+        """Take what is to be shown."""
+        self._told = told
+        self.sync()
+
+    def line(self) -> Line:
+        """See DrawnLine."""
+        palette, wide = palette_of(self), self.outer_size.width
+        quiet = palette.style("muted", "surface")
+        row = Row().add(" images ", palette.style("text", "surface", bold=True))
+        row.add(clip(f" {harmless(self._told)}", wide - row.cells), quiet)
+        if row.cells + len(self._kernel) + 3 <= wide:
+            row.right(f"{self._kernel} ", wide, quiet)
+        return cut(row.fill(wide, quiet).segments, wide)
+
+
+class Header(DrawnLine):
+    """The titles of the columns; a click sorts."""
+
+    def __init__(self) -> None:
+        super().__init__("header")
+        self.fitted = columns.fit(COLUMNS, 80)
+        self._sort, self._descending = "name", False
+
+    def show(self, fitted: columns.Fitted[Entry], sort: str, descending: bool) -> None:
+        """Take what is to be shown."""
+        self.fitted, self._sort, self._descending = fitted, sort, descending
+        self.sync()
+
+    def line(self) -> Line:
+        """See DrawnLine."""
+        line = columns.header(self.fitted, self._sort, self._descending, palette_of(self))
+        return (
+            Row().join(line).fill(self.outer_size.width, palette_of(self).style("muted", "surface")).segments
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        if column := columns.at(self.fitted, event.x):
+            self.post_message(SortBy(column))
+
+
+class About(DrawnLine):
+    """The line above what is known of the selected image: its name and the verdict."""
+
+    def __init__(self) -> None:
+        super().__init__("about")
+        self._entry: Entry | None = None
+
+    def show(self, entry: Entry | None) -> None:
+        """Take what is to be shown."""
+        self._entry = entry
+        self.sync()
+
+    def line(self) -> Line:
+        """See DrawnLine."""
+        palette, wide, entry = palette_of(self), self.outer_size.width, self._entry
+        rule = palette.style("border")
+        row = Row().add("── ", rule)
+        if entry is not None:
+            row.add(clip(harmless(entry.title), wide // 3), palette.style("text", bold=True)).add(" ", rule)
+            layers = len(entry.image.layers)
+            told = (
+                f"{layers} layer{'s' if layers != 1 else ''}"
+                if layers
+                else "this machine's own root, read-only"
+            )
+            row.add(f"· {told} ", palette.style("muted"))
+        return cut(row.fill(wide, rule, "─").segments, wide)

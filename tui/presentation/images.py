@@ -1,0 +1,64 @@
+"""Images in words: what is in one, whether it runs here, how old it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.model import ImageSummary
+from tui.presentation.quantities import ABSENT
+from tui.presentation.times import duration
+
+HOST = "host"
+"""The id of the built-in image."""
+
+Verdict = Literal["runs", "emulated", "refused", "unknown"]
+GLYPHS: dict[Verdict, str] = {"runs": "✓", "emulated": "≈", "refused": "✕", "unknown": "?"}
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What an image has in it, and what becomes of it on this kernel."""
+
+    distribution: str  # "Debian 12"
+    libc: str  # "glibc 2.36"
+    least_kernel: str  # "3.2"; empty where nothing tells
+    verdict: Verdict
+    reason: str  # a sentence
+
+    @property
+    def glyph(self) -> str:
+        """The verdict as a sign."""
+        return GLYPHS[self.verdict]
+
+    @property
+    def word(self) -> str:
+        """The verdict as a word."""
+        return self.verdict
+
+
+class Space(msgspec.Struct, frozen=True):
+    """What an image takes on disk, in bytes."""
+
+    own: int  # gone with it
+    shared: int  # with other images
+
+
+def tidy(name: str) -> str:
+    """A name without what Docker's names leave out: "docker.io/library/debian:latest" is "debian"."""
+    return name.removeprefix("docker.io/library/").removesuffix(":latest")
+
+
+def short_id(id: str) -> str:
+    """An id as lists show it."""
+    return id.removeprefix("sha256:")[:12]
+
+
+def age(image: ImageSummary, now: float) -> str:
+    """How long ago it was made, in its largest unit."""
+    return duration(now - image.created_at, 1) if image.created_at and image.id != HOST else ABSENT
+
+
+def platform(image: ImageSummary) -> str:
+    """Which machine it is for: "linux/amd64"."""
+    return "/".join(part for part in (image.os, image.architecture) if part) or ABSENT
