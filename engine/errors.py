@@ -9,6 +9,7 @@
     ├── KernelError          a syscall or a kernel file said no                 500
     ├── LaunchError          a container's first program could not be started   400
     ├── EngineUnavailable    no engine answers and none could be started        503
+    ├── Unreachable          another machine does not answer, or breaks off     502
     └── Corrupt              stored data is not what was written                500
 
 A message is one sentence: what was being done, to what, and what the answer was. `remedy` says what to do
@@ -84,6 +85,12 @@ class EngineUnavailable(TiffinError):
     """No engine answers, and none could be started."""
 
     status = 503
+
+
+class Unreachable(TiffinError):
+    """Another machine does not answer, breaks off, or answers what makes no sense."""
+
+    status = 502
 
 
 class Corrupt(TiffinError):

@@ -12,6 +12,7 @@ from engine.client.images import ImageCalls
 from engine.client.inside import InsideCalls
 from engine.client.networks import NetworkCalls
 from engine.client.scenarios import ScenarioCalls
+from engine.client.transfers import TransferCalls
 from engine.client.watching import WatchCalls
 from engine.errors import EngineUnavailable
 from engine.instance import Instance
@@ -24,6 +25,7 @@ class EngineClient(
     InsideCalls,
     WatchCalls,
     ImageCalls,
+    TransferCalls,
     NetworkCalls,
     ScenarioCalls,
 ):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from engine.errors import BadRequest, Conflict, KernelError, NotFound, Unsupported
 from engine.images import host, making, names, oci
+from engine.images.exchange.exchange import Exchange
 from engine.images.layers import new_name
 from engine.images.packing import Packed
 from engine.images.shelf import Shelf, in_thread
-from engine.images.store import Stored, name_of
+from engine.images.store import Stored, name_of, source_of
 from engine.images.unpacking import ImportJob, Unpacked
 from engine.images.verify import Verified, VerifyJob
 from engine.images.workers import work
@@ -41,6 +42,7 @@ class Images:
         self._shelf = Shelf(instance)
         self._store = self._shelf.store
         self._layers = self._shelf.layers
+        self.exchange = Exchange(instance, self._shelf, self.get)
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""
@@ -54,9 +56,11 @@ class Images:
         used = self._layers.used()
         self._layers.sweep(self._shelf.diff_ids(), used)
         self._host.sweep(used)
+        self.exchange.open()
 
     async def close(self) -> None:
         """End all work in progress, and leave what containers stand on."""
+        await self.exchange.close()
         await self._host.close()
         await self._layers.close()
         await asyncio.to_thread(lambda: self._host.sweep(self._layers.used()))
@@ -81,7 +85,8 @@ class Images:
         images = self._store.images()
         ref = ref.partition("@")[2] or ref
         for image in images:
-            if ref == image.id or ref in (manifest.digest for manifest in image.manifests):
+            known = (d for m in image.manifests for d in (m.digest, source_of(m).partition("@")[2]))
+            if ref == image.id or (ref and ref in known):
                 return image
         with contextlib.suppress(BadRequest):
             wanted = names.normal(ref)

@@ -22,6 +22,7 @@ from engine.images.unpacking import TEMPORARY
 from engine.kernel import files
 
 ABANDONED = 3600.0  # seconds after which a blob that no image has is taken for garbage
+SOURCE = "tiffin.source"  # annotation: the registry's repository and digest that an image came from
 DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or config, as registries allow
 
 
@@ -222,6 +223,11 @@ def name_of(descriptor: oci.Descriptor) -> str:
             with contextlib.suppress(BadRequest):
                 return names.normal(name)
     return ""
+
+
+def source_of(descriptor: oci.Descriptor) -> str:
+    """`registry/repository@digest` that an image was pulled as; empty where it was not."""
+    return descriptor.annotations.get(SOURCE, "")
 
 
 def _bare(descriptor: oci.Descriptor) -> oci.Descriptor:

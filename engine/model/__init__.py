@@ -60,3 +60,6 @@ from engine.model.scenarios import ScenarioAsk as ScenarioAsk
 from engine.model.scenarios import ScenarioRun as ScenarioRun
 from engine.model.scenarios import Tried as Tried
 from engine.model.scenarios import Verdict as Verdict
+from engine.model.transfers import RegistryLogin as RegistryLogin
+from engine.model.transfers import Transfer as Transfer
+from engine.model.transfers import TransferPart as TransferPart

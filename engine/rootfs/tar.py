@@ -96,7 +96,8 @@ class Reader:
             if flag == b"V":  # GNU volume label
                 continue
             yield self._member(header, flag, size, pax)
-            self._skip(self._unread + self._padding)
+            self._skip(self._unread)
+            self._read(self._padding)  # umoci leaves it out after the last member
             self._unread = self._padding = 0
             pax = dict(self._global)
 

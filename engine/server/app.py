@@ -25,6 +25,7 @@ from engine.server.scenarios import ScenarioRoutes
 from engine.server.system import SystemRoutes
 from engine.server.terminals import TerminalRoutes
 from engine.server.tiffin import TiffinRoutes
+from engine.server.transfers import TransferRoutes
 from engine.server.volumes import VolumeRoutes
 
 PATIENCE = 0.2  # seconds that open connections get at the end
@@ -38,6 +39,7 @@ class Server:
         """`shut_down` is called when a client asks for the engine's end."""
         self._output = OutputRoutes(containers)
         self._scenarios = Scenarios(containers)
+        images = ImageRoutes(containers)
         app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
         app.on_response_prepare.append(_sign)
         for part in (
@@ -46,7 +48,8 @@ class Server:
             TerminalRoutes(containers),
             self._output,
             ArchiveRoutes(containers),
-            ImageRoutes(containers),
+            TransferRoutes(containers, images),
+            images,
             NetworkRoutes(containers),
             VolumeRoutes(containers),
             GroupRoutes(containers),

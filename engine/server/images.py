@@ -26,7 +26,6 @@ class ImageRoutes:
         """Its operations."""
         return [
             Route("GET", "/images/json", self.list),
-            Route("POST", "/images/create", self.create),
             Route("GET", "/images/{ref:.+}/json", self.inspect),
             Route("DELETE", "/images/{ref:.+}", self.remove),
             Route("GET", "/tiffin/images", self.nouns),
@@ -48,8 +47,7 @@ class ImageRoutes:
         """POST /images/create with fromSrc=-: import the body's tar as an image."""
         if request.query.get("fromSrc") != "-":
             raise Unsupported(
-                "images are not pulled from registries yet",
-                "use `tiffin import ROOTFS.tar NAME`, or the image host",
+                "an image is imported from the request's body only", "send the archive, and fromSrc=-"
             )
         repo, tag = request.query.get("repo", ""), request.query.get("tag", "")
         response = await begin(request)

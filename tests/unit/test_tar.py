@@ -49,7 +49,7 @@ def test_unread_content_is_skipped() -> None:
     assert [m.name for m in Reader(io.BytesIO(FILE + FILE + END))] == ["a", "a"]
 
 
-@pytest.mark.parametrize("cut", [100, 512, 514, 1023])
+@pytest.mark.parametrize("cut", [100, 512, 514])
 def test_a_cut_archive_is_refused(cut: int) -> None:
     with pytest.raises(BadRequest, match="ends within"):
         read(FILE[:cut])
@@ -57,6 +57,7 @@ def test_a_cut_archive_is_refused(cut: int) -> None:
 
 def test_an_archive_without_trailer_is_read() -> None:
     assert len(read(FILE)) == 1
+    assert len(read(FILE[:515])) == 1  # nor does umoci fill up the last member's block
     assert read(b"") == []
 
 

@@ -39,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "cp": Verb("copy files between a container and this machine"),
     "update": Verb("change the limits of containers while they run"),
     "events": Verb("show what happens, as it happens"),
+    "pull": Verb("fetch images from registries"),
     "import": Verb("make an image of a root file system's tar archive", module="import_"),
     "images": Verb("list images"),
     "rmi": Verb("remove images"),

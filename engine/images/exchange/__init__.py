@@ -1,0 +1,1 @@
+"""Images on their way: pulled and pushed, loaded and saved, with what is told of it meanwhile."""
