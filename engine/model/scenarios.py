@@ -72,6 +72,7 @@ class Lane(Noun, frozen=True):
     neighbour: str  # what the neighbour has done
     points: list[tuple[float, float]]  # seconds on its clock, the worst of the victim's number until then
     measures: list[Measure]
+    facts: list[tuple[str, str]] = []  # in place of a curve: what was found, and what it is
 
 
 class Tried(Noun, frozen=True):

@@ -87,10 +87,8 @@ class Cpu(Duel):
 
     def tell_victim(self, lane: Lane, message: Message) -> str:
         """The line as far as it was typed."""
-        whole = lane.acts // len(TEXT) + 1
-        return (TEXT * min(whole, 3))[: lane.acts if whole < 3 else 2 * len(TEXT) + lane.acts % len(TEXT)][
-            -KEPT:
-        ]
+        begin = max(0, lane.acts - KEPT)
+        return "".join(TEXT[place % len(TEXT)] for place in range(begin, lane.acts)) + "▌"
 
     def tell_neighbour(self, lane: Lane, message: Message) -> str:
         """How much it has done."""

@@ -31,6 +31,7 @@ class Lane:
     victim: str = ""
     neighbour: str = ""
     measures: list[Measure] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
 
     @property
     def at(self) -> float:
@@ -57,6 +58,7 @@ class Lane:
             neighbour=self.neighbour,
             points=list(self.points),
             measures=list(self.measures),
+            facts=list(self.facts.items()),
         )
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from engine.instance import find
+from engine.model import ScenarioAsk, ScenarioRun
 from tui.cli.parser import UsageError
 
 
@@ -16,3 +17,10 @@ def launch(args: argparse.Namespace) -> int:
     from tui.deck.app import main
 
     return main(find(getattr(args, "root", None)), read_only=args.read_only, theme=args.theme)
+
+
+def demo(args: argparse.Namespace, name: str, ask: ScenarioAsk) -> ScenarioRun | None:
+    """Open the gallery of demos, or play one; the latest run as it stood last, when the screen is left."""
+    from tui.deck.app import demos
+
+    return demos(find(args.root), name, ask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 
 from engine.instance import Instance
-from engine.model import Snapshot
+from engine.model import ScenarioAsk, ScenarioRun, Snapshot
 from tui.deck import keys, messages, settings, theme, welcome
 from tui.deck.actions import Actions
 from tui.deck.engine_link import EngineLink, Link
@@ -45,7 +45,9 @@ class DeckApp(App[int]):
         *,
         read_only: bool = False,
         theme_name: str | None = None,
+        opening: Callable[[Link], Screen[None]] | None = None,
     ) -> None:
+        """`opening` makes the screen to begin with, at whose end the app ends; None: the main screen."""
         self.settings_path = instance.config / "settings.toml"
         self.settings, warning = settings.load(self.settings_path)
         self._themes = theme.load(instance.config / "themes")
@@ -61,6 +63,8 @@ class DeckApp(App[int]):
         self.link: Link = link or EngineLink(instance)
         self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
         self.jobs = Jobs(self.post_message, self.call_later, self._publish)
+        self._opening = opening
+        self.demo_run: ScenarioRun | None = None  # the latest demo played here, as it stood last
         self._welcomed = False  # the question was asked
         self.changed: Signal[Store] = Signal(self, "changed")
 
@@ -83,6 +87,8 @@ class DeckApp(App[int]):
         for warning in self._warnings:
             self.notify(warning, severity="warning", timeout=12)
         self.push_screen(MainScreen(self.link, self.store, self.selection, self.actions))
+        if self._opening is not None:
+            self.push_screen(self._opening(self.link), lambda _: self.exit(0))
         self.link.start(self.post_message)
 
     def _watch_theme(self, theme_name: str) -> None:
@@ -111,7 +117,7 @@ class DeckApp(App[int]):
 
     def _welcome(self, snapshot: Snapshot) -> None:
         """On the very first run, start something to look at; see welcome.py."""
-        if self._welcomed or self.settings.welcomed or self.read_only:
+        if self._welcomed or self.settings.welcomed or self.read_only or self._opening:
             return
         self._welcomed = True
         if snapshot.containers:
@@ -205,3 +211,16 @@ def main(instance: Instance, *, read_only: bool = False, theme: str | None = Non
     app = DeckApp(instance, read_only=read_only, theme_name=theme)
     result = app.run()
     return app.return_code or result or 0
+
+
+def demos(instance: Instance, name: str, ask: ScenarioAsk) -> ScenarioRun | None:
+    """Run the deck on the gallery of demos, or on the one of that name; the latest run as it stood last."""
+    from tui.deck.screens.demo import DemoScreen
+    from tui.deck.screens.demos import DemosScreen
+
+    def opening(link: Link) -> Screen[None]:
+        return DemoScreen(link, name, ask) if name else DemosScreen(link)
+
+    app = DeckApp(instance, opening=opening)
+    app.run()
+    return app.demo_run

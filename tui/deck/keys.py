@@ -32,6 +32,7 @@ MAIN: list[BindingType] = [
     Binding("2", "view('table')", "table", id="view.table"),
     Binding("3", "logs", "logs", id="view.logs_number"),
     Binding("o", "images", "images", id="view.images"),
+    Binding("D", "demos", "demos", id="view.demos"),
     Binding("slash", "filter", "filter", id="view.filter"),
     Binding("space", "mark", "mark", id="select.mark"),
     Binding("escape", "back", "back", id="view.back"),

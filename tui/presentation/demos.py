@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.model import KernelWrite, Measure
+from engine.model import KernelWrite, Measure, Tried
 from tui.presentation.quantities import ABSENT
 
 _ID = re.compile(r"/[^/]+/[0-9a-f]{64}/")
@@ -28,3 +28,10 @@ def file(write: KernelWrite) -> str:
 def wrote(write: KernelWrite) -> str:
     """What was written: "/sys/fs/cgroup/cpu/…/setup/cpu.idle ← 1"."""
     return f"{file(write)} ← {write.value}"
+
+
+def tried(one: Tried, unit: str) -> str:
+    """One protection's result: "idle 1.2 ms, 102% kept"."""
+    suffered = number(Measure(label="", value=one.suffered, unit=unit))
+    kept = ABSENT if one.kept is None else f"{one.kept:.0%}"
+    return f"{one.protection} {suffered}, {kept} kept"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,9 +53,16 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return _list(engine(args), args.json)
     client = engine(args)
-    if not args.demo:
-        raise UsageError("demo: name one", "tiffin demo --list names them")
     ask = ScenarioAsk(protection=args.protect, seconds=args.seconds, resume=args.resume)
+    if sys.stdin.isatty() and sys.stdout.isatty() and not args.json:
+        from tui.cli.deck import demo
+
+        seen = demo(args, args.demo or "", ask)
+        if seen is not None and seen.verdict is not None:
+            print(result(seen))
+        return 0
+    if not args.demo:
+        raise UsageError("demo: the gallery needs a terminal", "name a demo; tiffin demo --list lists them")
     last: ScenarioRun | None = None
     try:
         for frame in _played(client, args.demo, ask, quiet=args.json):
@@ -103,11 +111,7 @@ def result(run: ScenarioRun) -> str:
     lines.append(table(("", *(lane.title for lane in run.lanes)), rows, right=(1, 2)))
     if len(run.tried) > 1:
         lines.append("")
-        lines += [
-            f"{one.protection}: {one.suffered:.1f} {run.scenario.unit}, {one.kept:.0%} kept"
-            for one in run.tried
-            if one.suffered is not None and one.kept is not None
-        ]
+        lines += [show.tried(one, run.scenario.unit) for one in run.tried]
     lines.append("")
     lines += [f"wrote {show.wrote(write)}" for write in run.written if not write.cap]
     lines += [f"note: {note}" for note in run.notes]

@@ -264,6 +264,11 @@ class MainScreen(ActingScreen):
         self.sync()
         (self.logs if self._logs_only else self.view).focus()
 
+    def action_demos(self) -> None:
+        from tui.deck.screens.demos import DemosScreen
+
+        self.app.push_screen(DemosScreen(self._link))
+
     def action_sort(self, step: int) -> None:
         if not self._table_view:
             return

@@ -62,6 +62,10 @@ class KeyBar(DrawnLine):
         self.words: dict[str, str] = {}  # instead of those above, by id
         self._places: list[tuple[int, int, str]] = []  # from cell, to cell, action
 
+    def use(self, shown: Sequence[tuple[str, str]]) -> None:
+        """Show other keys from now on."""
+        self._shown = shown
+
     def line(self) -> Line:
         """See DrawnLine."""
         palette, wide = palette_of(self), self.outer_size.width

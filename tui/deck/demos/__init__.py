@@ -1,0 +1,1 @@
+"""The demos: playing one in a thread, and drawing how it stands."""
