@@ -10,7 +10,9 @@ from engine.client.groups import GroupCalls
 from engine.client.http import connect, peer
 from engine.client.images import ImageCalls
 from engine.client.inside import InsideCalls
+from engine.client.keeping import KeepingCalls
 from engine.client.networks import NetworkCalls
+from engine.client.private import PrivateCalls
 from engine.client.scenarios import ScenarioCalls
 from engine.client.transfers import TransferCalls
 from engine.client.watching import WatchCalls
@@ -28,6 +30,8 @@ class EngineClient(
     TransferCalls,
     NetworkCalls,
     ScenarioCalls,
+    KeepingCalls,
+    PrivateCalls,
 ):
     """All that a front end can ask of one instance's engine.
 

@@ -8,6 +8,7 @@ import logging
 from engine.cgroups import Cgroup
 from engine.containers.container import Container, recorded, told
 from engine.containers.following import Follower
+from engine.containers.layers import HALF_REMOVED, HELD, recover
 from engine.containers.record import Record
 from engine.containers.rooms import Rooms
 from engine.errors import TiffinError
@@ -16,7 +17,7 @@ from engine.launch import Monitor
 
 log = logging.getLogger(__name__)
 
-HALF_MADE, HALF_REMOVED = ".new-", ".removing-"
+HALF_MADE = ".new-"
 
 
 def load(rooms: Rooms) -> list[Container]:
@@ -29,6 +30,10 @@ def load(rooms: Rooms) -> list[Container]:
             except OSError as error:
                 log.warning("removing %s: %s", folder, error)
             continue
+        try:
+            recover(folder)
+        except OSError as error:
+            log.warning("putting the private layer in %s in order: %s", folder, error)
         try:
             record = Record.load(folder)
         except TiffinError as error:
@@ -60,6 +65,10 @@ async def adopt(rooms: Rooms, follower: Follower, container: Container) -> None:
         await follower.finish(container)
         return
     container.told = told(monitor.record)
+    mark = container.folder / HELD
+    if mark.exists():  # the last engine died while it read the container's layer
+        container.cgroup.thaw()
+        mark.unlink()
     container.paused = container.cgroup.frozen()
     follower.sample(container)
     follower.follow(container, monitor)

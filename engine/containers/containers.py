@@ -19,7 +19,7 @@ from engine.containers.attaching import LateAttachment
 from engine.containers.container import Container
 from engine.containers.execs import Execs
 from engine.containers.following import Follower
-from engine.containers.layers import layers_of, root_of
+from engine.containers.layers import HALF_REMOVED, layers_of, root_of
 from engine.containers.processes import processes
 from engine.containers.record import Record, new_id, new_name
 from engine.containers.registry import Registry
@@ -180,7 +180,7 @@ class Containers:
             except BaseException:
                 container.removing = False
                 raise
-            doomed = container.folder.with_name(adopting.HALF_REMOVED + container.id)
+            doomed = container.folder.with_name(HALF_REMOVED + container.id)
             with contextlib.suppress(FileNotFoundError):
                 container.folder.rename(doomed)
             self.registry.drop(container)
@@ -232,14 +232,14 @@ class Containers:
             if not container.alive:
                 return False
             await self._end(container, None, grace)
-        self._tell(container, "stop")
+        self.tell(container, "stop")
         return True
 
     async def restart(self, ref: str, grace: float | None = None) -> None:
         """Stop and start again."""
         await self.stop(ref, grace)
         await self.start(ref)
-        self._tell(self.registry.find(ref), "restart")
+        self.tell(self.registry.find(ref), "restart")
 
     async def kill(self, ref: str, signal_name: str = "SIGKILL") -> None:
         """Send a signal to a container's program; one meant to end it also ends its restarts."""
@@ -251,7 +251,7 @@ class Containers:
             await container.signal(number)
         except (NotFound, ProcessLookupError):
             raise Conflict(f"container {container.name} has just ended") from None
-        self._tell(container, "kill", signal=str(number))
+        self.tell(container, "kill", signal=str(number))
 
     async def pause(self, ref: str) -> None:
         """Freeze every process of a container."""
@@ -262,7 +262,7 @@ class Containers:
                 raise Conflict(f"container {container.name} is paused already")
             await asyncio.to_thread(container.cgroup.freeze)
             container.paused = True
-        self._tell(container, "pause")
+        self.tell(container, "pause")
 
     async def unpause(self, ref: str) -> None:
         """Let a paused container go on."""
@@ -271,7 +271,7 @@ class Containers:
             if not container.paused:
                 raise Conflict(f"container {container.name} is not paused")
             self._thaw(container)
-        self._tell(container, "unpause")
+        self.tell(container, "unpause")
 
     async def wait(self, ref: str, condition: str = "not-running") -> ExitStatus:
         """Wait until a container is "not-running", has ended once more ("next-exit"), or is "removed"."""
@@ -408,7 +408,7 @@ class Containers:
                     await container.monitor.command(
                         "policy", name=restart.name, max_retries=restart.max_retries
                     )
-        self._tell(container, "update", **limits.describe(applied.before, applied.after))
+        self.tell(container, "update", **limits.describe(applied.before, applied.after))
         return applied
 
     async def undo(self, ref: str) -> LimitsApplied:
@@ -416,7 +416,7 @@ class Containers:
         container = self.registry.find(ref)
         async with container.lock:
             applied = limits.undo(container)
-        self._tell(container, "update", undo="1", **limits.describe(applied.before, applied.after))
+        self.tell(container, "update", undo="1", **limits.describe(applied.before, applied.after))
         return applied
 
     # ── further programs ────────────────────────────────────────────────────────────────────────────────────
@@ -461,7 +461,8 @@ class Containers:
 
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, container: Container, action: str, **attributes: str) -> None:
+    def tell(self, container: Container, action: str, **attributes: str) -> None:
+        """Tell what was done to a container as an event."""
         self._follower.tell(container, action, **attributes)
         self.rooms.watch.poke()
 

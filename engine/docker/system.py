@@ -7,12 +7,10 @@ import platform
 import time
 from typing import Any
 
-from engine.docker import images as image_shapes
 from engine.docker.containers import has_label
-from engine.docker.volumes import volume
 from engine.errors import BadRequest, TiffinError
 from engine.instance import Instance
-from engine.model import JSON, ContainerSummary, Event, ImageSummary, VolumeSummary
+from engine.model import JSON, ContainerSummary, Event
 
 API = "1.41"
 API_MIN = "1.24"
@@ -137,18 +135,6 @@ def event_matches(happened: Event, filters: dict[str, list[str]]) -> bool:
         "label": lambda v: has_label(happened.attributes, v),
     }
     return all(any(map(tests[name], values)) for name, values in filters.items() if values)
-
-
-def disk_usage(containers: list[JSON], images: list[ImageSummary], volumes: list[VolumeSummary]) -> JSON:
-    """GET /system/df; sizes that would take a walk through a tree are -1, "not measured"."""
-    return {
-        "LayersSize": sum(image.size for image in images),
-        "Images": [image_shapes.listed(image) for image in images],
-        "Containers": containers,
-        "Volumes": [{**volume(v), "UsageData": {"Size": -1, "RefCount": len(v.used_by)}} for v in volumes],
-        "BuildCache": [],
-        "BuilderSize": 0,
-    }
 
 
 def check_filters(filters: dict[str, list[str]], known: tuple[str, ...]) -> dict[str, list[str]]:

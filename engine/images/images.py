@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import time
+from collections import Counter
 from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,15 +16,16 @@ from pathlib import Path
 from engine.errors import BadRequest, Conflict, KernelError, NotFound, Unsupported
 from engine.images import host, making, names, oci
 from engine.images.exchange.exchange import Exchange
+from engine.images.keeping import Keeping
 from engine.images.layers import new_name
 from engine.images.packing import Packed
 from engine.images.shelf import Shelf, in_thread
 from engine.images.store import Stored, name_of, source_of
 from engine.images.unpacking import ImportJob, Unpacked
-from engine.images.verify import Verified, VerifyJob
+from engine.images.verify import VerifyJob
 from engine.images.workers import work
 from engine.instance import Instance
-from engine.model import ImageConfig, ImageRemoval, ImageSummary
+from engine.model import ImageConfig, ImageRemoval, ImageSummary, StoreReport
 
 ID_PREFIX = re.compile("(?:sha256:)?([0-9a-f]{4,64})")
 
@@ -43,6 +45,7 @@ class Images:
         self._store = self._shelf.store
         self._layers = self._shelf.layers
         self.exchange = Exchange(instance, self._shelf, self.get)
+        self.keeping = Keeping(self._shelf, self._find_stored)
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""
@@ -74,12 +77,27 @@ class Images:
         """
         if _normal(ref) == host.NAME:
             return self._host.summary()
-        return self._summary(self._find(ref))
+        return self._summary(self._find(ref), self._owners())
 
     def list(self) -> Summaries:
         """All images, the built-in one first, then the newest."""
-        stored = [self._summary(image) for image in self._store.images()]
+        owners = self._owners()
+        stored = [self._summary(image, owners) for image in self._store.images()]
         return [self._host.summary(), *sorted(stored, key=lambda image: -image.created_at)]
+
+    def _owners(self) -> Counter[str]:
+        """How many images have each layer, by diff id."""
+        return Counter(
+            diff_id for image in self._store.images() for diff_id in set(image.config.rootfs.diff_ids)
+        )
+
+    def _find_stored(self, ref: str) -> Stored:
+        if ref == host.ID or _normal(ref) == host.NAME:
+            raise Unsupported(
+                "the image host is this machine itself, and not stored in layers",
+                "choose another image; `tiffin import` makes one of a root file system",
+            )
+        return self._find(ref)
 
     def _find(self, ref: str) -> Stored:
         images = self._store.images()
@@ -103,17 +121,18 @@ class Images:
                 )
         raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
 
-    def _summary(self, image: Stored) -> ImageSummary:
+    def _summary(self, image: Stored, owners: Mapping[str, int]) -> ImageSummary:
         layers = image.config.rootfs.diff_ids
-        sizes = (
-            self._layers.size(diff_id, layer.size)
+        sizes = {
+            diff_id: self._layers.size(diff_id, layer.size)
             for diff_id, layer in zip(layers, image.manifest.layers, strict=True)
-        )
+        }
         return ImageSummary(
             id=image.id,
             names=image.names,
             created_at=oci.seconds(image.config.created),
-            size=sum(sizes),
+            size=sum(sizes.values()),
+            shared=sum(size for diff_id, size in sizes.items() if owners[diff_id] > 1),
             digest=image.manifests[0].digest,
             architecture=image.config.architecture,
             os=image.config.os,
@@ -151,12 +170,7 @@ class Images:
 
     def documents(self, ref: str) -> tuple[oci.Manifest, oci.Image]:
         """An image's manifest and config as they are stored; NotFound, and Unsupported for `host`."""
-        if ref == host.ID or _normal(ref) == host.NAME:
-            raise Unsupported(
-                "the image host is this machine itself: it has no layers of its own to build on",
-                "choose a stored image; `tiffin import` makes one of a root file system",
-            )
-        stored = self._find(ref)
+        stored = self._find_stored(ref)
         return stored.manifest, stored.config
 
     async def pack(
@@ -281,9 +295,9 @@ class Images:
                 return ImageRemoval(untagged=[name] if name else [], deleted=[descriptor.digest])
         raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
 
-    async def verify(self, progress: Callable[[int], None] | None = None) -> Verified:
+    async def verify(self, progress: Callable[[int], None] | None = None) -> StoreReport:
         """Read the whole store in a worker and tell what is wrong with it."""
-        return await work(VerifyJob(str(self._store.folder)), Verified, progress=progress)
+        return await work(VerifyJob(str(self._store.folder)), StoreReport, progress=progress)
 
 
 def _normal(ref: str) -> str:

@@ -33,6 +33,7 @@ class Layers:
         self._instance = instance
         self.folder = instance.state / "layers"
         self._unpacking: dict[str, asyncio.Task[Unpacked]] = {}
+        self._notes: dict[str, _Note] = {}  # by diff id, as read from disk
 
     def path(self, diff_id: str) -> Path:
         """Where a layer is, or would be."""
@@ -40,10 +41,16 @@ class Layers:
 
     def size(self, diff_id: str, otherwise: int) -> int:
         """Bytes of a layer's files; `otherwise` where it was never unpacked."""
-        try:
-            return decode(self.path(diff_id).with_suffix(".json").read_bytes(), _Note).size
-        except (OSError, msgspec.DecodeError):
-            return otherwise
+        note = self._note(diff_id)
+        return otherwise if note is None else note.size
+
+    def _note(self, diff_id: str) -> _Note | None:
+        if diff_id not in self._notes:
+            try:
+                self._notes[diff_id] = decode(self.path(diff_id).with_suffix(".json").read_bytes(), _Note)
+            except (OSError, msgspec.DecodeError):
+                return None
+        return self._notes[diff_id]
 
     def room(self) -> int:
         """Bytes that may be unpacked now; raises KernelError."""
@@ -103,8 +110,10 @@ class Layers:
     def delete(self, diff_ids: Iterable[str]) -> None:
         """Delete layers, except those that containers stand on: the next start sweeps these."""
         used = self.used()
-        for path in map(self.path, diff_ids):
+        for diff_id in diff_ids:
+            path = self.path(diff_id)
             if str(path) not in used:
+                self._notes.pop(diff_id, None)
                 # Out of the way first: half a layer must not bear its name.
                 doomed = path.with_name(f".doomed-{path.name}")
                 with contextlib.suppress(FileNotFoundError):

@@ -12,6 +12,7 @@ from engine.errors import BadRequest, Corrupt
 from engine.images import oci
 from engine.images.compression import CHUNK, decompressed, recognise
 from engine.images.store import Store, name_of
+from engine.model import StoreReport
 
 
 class VerifyJob(msgspec.Struct, frozen=True, tag=True):
@@ -20,15 +21,7 @@ class VerifyJob(msgspec.Struct, frozen=True, tag=True):
     folder: str
 
 
-class Verified(msgspec.Struct, frozen=True):
-    """What is wrong, a sentence each, and how much was read."""
-
-    problems: list[str]
-    blobs: int
-    size: int
-
-
-def verify(job: VerifyJob, progress: Callable[[int], None]) -> Verified:
+def verify(job: VerifyJob, progress: Callable[[int], None]) -> StoreReport:
     """Do a VerifyJob: every blob against its size and digest, every layer against its diff id."""
     store = Store(Path(job.folder))
     problems: list[str] = []
@@ -48,7 +41,7 @@ def verify(job: VerifyJob, progress: Callable[[int], None]) -> Verified:
     try:
         index = store.index()
     except Corrupt as e:
-        return Verified([e.message], 0, 0)
+        return StoreReport(problems=[e.message], blobs=0, size=0)
     layers: dict[str, str] = {}  # blob digest by diff id found right
     for descriptor in index.manifests:
         whose = f"image {name_of(descriptor) or descriptor.digest}"
@@ -66,7 +59,7 @@ def verify(job: VerifyJob, progress: Callable[[int], None]) -> Verified:
                     problems.append(f"{whose}: layer {layer.digest} {problem}")
                 else:
                     layers[layer.digest] = diff_id
-    return Verified(problems, len(checked), total)
+    return StoreReport(problems=problems, blobs=len(checked), size=total)
 
 
 def _blob_problem(path: Path, descriptor: oci.Descriptor) -> str:

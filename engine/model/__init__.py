@@ -42,6 +42,15 @@ from engine.model.groups import GroupSnapshot as GroupSnapshot
 from engine.model.images import ImageConfig as ImageConfig
 from engine.model.images import ImageRemoval as ImageRemoval
 from engine.model.images import ImageSummary as ImageSummary
+from engine.model.keeping import ContainerUse as ContainerUse
+from engine.model.keeping import DiskUse as DiskUse
+from engine.model.keeping import HistoryStep as HistoryStep
+from engine.model.keeping import ImageCheck as ImageCheck
+from engine.model.keeping import ImageUse as ImageUse
+from engine.model.keeping import Packaged as Packaged
+from engine.model.keeping import Pruned as Pruned
+from engine.model.keeping import StoreReport as StoreReport
+from engine.model.keeping import VolumeUse as VolumeUse
 from engine.model.measures import SAMPLE_FIELDS as SAMPLE_FIELDS
 from engine.model.measures import History as History
 from engine.model.measures import HostSample as HostSample
@@ -49,6 +58,9 @@ from engine.model.measures import Sample as Sample
 from engine.model.measures import Snapshot as Snapshot
 from engine.model.networks import NetworkSummary as NetworkSummary
 from engine.model.networks import VolumeSummary as VolumeSummary
+from engine.model.private import FileChange as FileChange
+from engine.model.private import FileState as FileState
+from engine.model.private import LayerSnapshot as LayerSnapshot
 from engine.model.scenarios import KernelWrite as KernelWrite
 from engine.model.scenarios import Lane as Lane
 from engine.model.scenarios import LaneName as LaneName

@@ -26,6 +26,7 @@ class ImageSummary(Noun, frozen=True):
     names: list[str]  # "name:tag"
     created_at: float
     size: int  # bytes of its unpacked layers
+    shared: int = 0  # bytes of those that other images have too
     digest: str = ""  # of its manifest
     architecture: str = ""
     os: str = ""

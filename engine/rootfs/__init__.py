@@ -9,12 +9,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.rootfs.archive import Stream, archive_in, archive_out, diff, stat
+    from engine.rootfs.archive import (
+        Stream,
+        archive_in,
+        archive_out,
+        compare,
+        copy,
+        diff,
+        export,
+        stat,
+        usage,
+    )
     from engine.rootfs.root import Bind, Root, Running, Stopped
     from engine.rootfs.stack import read_text
 
 _HOMES = {
-    **dict.fromkeys(("Stream", "archive_in", "archive_out", "diff", "stat"), "archive"),
+    **dict.fromkeys(
+        ("Stream", "archive_in", "archive_out", "compare", "copy", "diff", "export", "stat", "usage"),
+        "archive",
+    ),
     **dict.fromkeys(("Bind", "Root", "Running", "Stopped"), "root"),
     "read_text": "stack",
 }
@@ -27,9 +40,13 @@ __all__ = [
     "Stream",
     "archive_in",
     "archive_out",
+    "compare",
+    "copy",
     "diff",
+    "export",
     "read_text",
     "stat",
+    "usage",
 ]
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import BadRequest, TiffinError, revived
-from engine.model import JSON, Change, Problem
+from engine.model import JSON, Change, FileChange, Problem
+from engine.rootfs.private import Copied, Used
 from engine.rootfs.root import Root
-from engine.rootfs.worker import Diff, In, Job, Order, Out, Stat
+from engine.rootfs.worker import Compare, Copy, Diff, Export, In, Job, Order, Out, Stat, Usage
 
 CHUNK = 1 << 18
 CODE = Path(__file__).resolve().parents[2]  # the folder `engine` is in
@@ -44,12 +45,7 @@ async def archive_out(root: Root, path: str) -> Stream:
     With a trailing `/.` it is the folder's content, without its name. Raises NotFound and other TiffinErrors
     here or, for what turns up half-way, while iterating.
     """
-    worker = await _Worker.start(Out(root, path))
-    try:
-        return Stream(worker, await worker.read())
-    except BaseException:
-        await worker.end()
-        raise
+    return await _stream(Out(root, path))
 
 
 async def archive_in(root: Root, path: str, chunks: AsyncIterator[bytes]) -> None:
@@ -65,6 +61,26 @@ async def archive_in(root: Root, path: str, chunks: AsyncIterator[bytes]) -> Non
         await worker.read()
     finally:
         await worker.end()
+
+
+async def export(layers: Sequence[Path]) -> Stream:
+    """A tar stream of all that layers show together, topmost first; nothing mounted in it; TiffinError."""
+    return await _stream(Export([*layers]))
+
+
+async def compare(layers: Sequence[Path], path: str, limit: int) -> FileChange:
+    """One path in the layers below the topmost, and in all; NotFound where it is in none."""
+    return msgspec.json.decode(await _answer(Compare([*layers], path, limit)), type=FileChange)
+
+
+async def copy(source: Path, target: Path) -> Copied:
+    """Copy a layer into the empty folder `target`, sharing data where the file system can; TiffinError."""
+    return Copied(**msgspec.json.decode(await _answer(Copy(source, target))))
+
+
+async def usage(folders: Sequence[Path]) -> list[Used]:
+    """What folders take on disk, each on its own; nothing where one is missing; TiffinError."""
+    return [Used(**used) for used in msgspec.json.decode(await _answer(Usage([*folders])))]
 
 
 class Stream:
@@ -92,6 +108,15 @@ class Stream:
     async def aclose(self) -> None:
         """Stop; nothing when it has ended."""
         await self._worker.end()
+
+
+async def _stream(job: Job) -> Stream:
+    worker = await _Worker.start(job)
+    try:
+        return Stream(worker, await worker.read())
+    except BaseException:
+        await worker.end()
+        raise
 
 
 async def _answer(job: Job) -> bytes:

@@ -13,7 +13,7 @@ from engine.errors import Conflict, NotFound
 from engine.kernel import mount, pidfd
 from engine.kernel.paths import open_in_root
 from engine.kernel.syscalls import AT_FDCWD, CLONE_NEWNS, unshare
-from engine.launch.root import mount_overlay
+from engine.launch.root import mount_lowers, mount_overlay
 
 
 class Running(msgspec.Struct, frozen=True, tag=True):
@@ -85,6 +85,20 @@ def _open_stopped(root: Stopped) -> int:
     for bind in sorted(root.binds, key=lambda bind: bind.target.count("/")):
         _attach(top, bind)
     return top
+
+
+def open_layers(layers: list[str]) -> int:
+    """A descriptor of what the layers, topmost first, show together; read-only, nothing mounted in it.
+
+    Mounted in a mount namespace of this process's own: for single-threaded workers only. The topmost may be
+    the private layer of a running container, which then shows through. Raises OSError.
+    """
+    if len(layers) == 1:
+        return os.open(layers[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    unshare(CLONE_NEWNS)
+    mount.set_propagation("/", mount.MS_REC | mount.MS_PRIVATE)
+    mount_lowers(layers, layers[0])
+    return os.open(layers[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _attach(top: int, bind: Bind) -> None:

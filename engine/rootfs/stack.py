@@ -36,6 +36,22 @@ def read_text(layers: Sequence[Path], path: str) -> str:
     return data.decode(errors="surrogateescape")
 
 
+def find_entry(layers: list[int], path: str, opened: ExitStack) -> tuple[int, str, os.stat_result] | None:
+    """What is at a path in open layers, the topmost first, no link followed: folder, name, status; OSError."""
+    folders = layers
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    for name in names[:-1]:
+        folders, status = _look_up(folders, name, opened)
+        if not folders or not stat.S_ISDIR(status.st_mode):
+            return None
+    if not names or ".." in names:
+        return None
+    found, status = _look_up(folders, names[-1], opened)
+    if found and stat.S_ISDIR(status.st_mode):
+        return found[0], ".", status
+    return (found[0], names[-1], status) if found else None
+
+
 def _find(top: list[int], path: str, opened: ExitStack) -> int | None:
     """A descriptor of the regular file at `path`; None where there is none."""
     trail = [top]  # the folders on the way, each as its parts in all layers

@@ -23,17 +23,21 @@ import msgspec
 
 from engine.errors import BadRequest, KernelError, NotFound, NotPermitted, TiffinError
 from engine.kernel.paths import open_in_root
-from engine.launch.confine import CAP_SYS_ADMIN, WRITES_FILES, confine
-from engine.model import JSON, Change
+from engine.kernel.syscalls import syncfs
+from engine.launch.confine import CAP_MKNOD, CAP_SYS_ADMIN, WRITES_FILES, confine
+from engine.model import JSON
 from engine.rootfs.changes import changes, printable
 from engine.rootfs.pack import pack, pack_entry
-from engine.rootfs.root import Root, open_root
+from engine.rootfs.private import compare, copy_layer, usage
+from engine.rootfs.root import Root, open_layers, open_root
 from engine.rootfs.unpack import unpack
 
 OPEN_FILES = 16384
 DEEP = 4000  # frames, for trees of the depth that `pack` and `changes` allow
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY
+NOTHING = {"size": 0, "files": 0}
+_READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GO_MODES = {  # Go's os.FileMode, which Docker's clients read
     stat.S_IFDIR: 1 << 31,
     stat.S_IFLNK: 1 << 27,
@@ -76,7 +80,34 @@ class In(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
-Job = Diff | Stat | Out | In
+class Export(msgspec.Struct, frozen=True, tag=True):
+    """Write all that the layers show together as a tar stream."""
+
+    layers: list[Path]
+
+
+class Copy(msgspec.Struct, frozen=True, tag=True):
+    """Copy a layer into an empty folder."""
+
+    source: Path
+    target: Path
+
+
+class Usage(msgspec.Struct, frozen=True, tag=True):
+    """Tell what folders take, those that are missing nothing."""
+
+    folders: list[Path]
+
+
+class Compare(msgspec.Struct, frozen=True, tag=True):
+    """Tell what the topmost layer has made of one path."""
+
+    layers: list[Path]
+    path: str
+    limit: int  # bytes of text
+
+
+Job = Diff | Stat | Out | In | Export | Copy | Usage | Compare
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -181,11 +212,29 @@ def run(order: Order) -> None:
     """Do one job; raises TiffinError, OSError."""
     job = order.job
     sys.setrecursionlimit(DEEP)
-    if isinstance(job, Diff):
-        upper, *lower = [os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for layer in job.layers]
-        # trusted.* attributes are for CAP_SYS_ADMIN only
-        confine(order.parent, capabilities=(*WRITES_FILES, CAP_SYS_ADMIN), open_files=OPEN_FILES, root=upper)
-        _say(changes(upper, lower))
+    if isinstance(job, Diff | Compare):
+        upper, *lower = layers = [os.open(layer, _READ_FOLDER) for layer in job.layers]
+        _confine(order, upper)
+        _say(changes(upper, lower) if isinstance(job, Diff) else compare(layers, job.path, job.limit))
+        return
+    if isinstance(job, Copy):
+        source, target = (os.open(folder, _READ_FOLDER) for folder in (job.source, job.target))
+        _confine(order, target, CAP_MKNOD)
+        os.umask(0)
+        copied = copy_layer(source, target)
+        syncfs(target)  # else a power cut leaves files without their content
+        _say(copied._asdict())
+        return
+    if isinstance(job, Usage):
+        folders = [os.open(path, _READ_FOLDER) if path.is_dir() else None for path in job.folders]
+        _confine(order, next((folder for folder in folders if folder is not None), None))
+        _say([usage(folder)._asdict() if folder is not None else NOTHING for folder in folders])
+        return
+    if isinstance(job, Export):
+        root = open_layers([str(layer) for layer in job.layers])
+        _confine(order, root)
+        with open(1, "wb", buffering=1 << 18, closefd=False) as out:
+            pack(root, out.write)
         return
     descriptors = os.open(f"/proc/{os.getpid()}/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     root = open_root(job.root)
@@ -198,7 +247,14 @@ def run(order: Order) -> None:
         receive(root, job.path)
 
 
-def _say(answer: JSON | list[Change]) -> None:
+def _confine(order: Order, root: int | None, *more: int) -> None:
+    # trusted.* attributes are for CAP_SYS_ADMIN only
+    confine(
+        order.parent, capabilities=(*WRITES_FILES, CAP_SYS_ADMIN, *more), open_files=OPEN_FILES, root=root
+    )
+
+
+def _say(answer: object) -> None:
     with open(1, "wb", closefd=False) as out:
         out.write(msgspec.json.encode(answer))
 

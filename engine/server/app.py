@@ -19,8 +19,10 @@ from engine.server.containers import ContainerRoutes
 from engine.server.groups import GroupRoutes
 from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, problems
 from engine.server.images import ImageRoutes
+from engine.server.keeping import KeepingRoutes
 from engine.server.networks import NetworkRoutes
 from engine.server.output import OutputRoutes
+from engine.server.private import PrivateRoutes
 from engine.server.scenarios import ScenarioRoutes
 from engine.server.system import SystemRoutes
 from engine.server.terminals import TerminalRoutes
@@ -49,6 +51,8 @@ class Server:
             self._output,
             ArchiveRoutes(containers),
             TransferRoutes(containers, images),
+            KeepingRoutes(containers),
+            PrivateRoutes(containers),
             images,
             NetworkRoutes(containers),
             VolumeRoutes(containers),

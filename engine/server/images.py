@@ -103,8 +103,10 @@ class ImageRoutes:
 
 def _matches(image: ImageSummary, wanted: dict[str, list[str]]) -> bool:
     labels, references = wanted.get("label", []), wanted.get("reference", [])
-    if "true" in wanted.get("dangling", []) or "1" in wanted.get("dangling", []):
-        return False  # there are none: an image lives as long as it has a name
+    if dangling := wanted.get("dangling", []):
+        without_name = image.id != "host" and not image.names
+        if without_name != (dangling[0] in ("1", "true")):
+            return False
     plain = [name.rpartition(":")[0] for name in image.names]
     return all(has_label(image.config.labels, label) for label in labels) and (
         not references or any(ref in image.names or ref in plain for ref in references)

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from aiohttp import web
 
 from engine.containers import Containers
-from engine.docker import containers as container_shapes
 from engine.docker import system as shapes
 from engine.model import Event
 from engine.server.http import Route, answer, begin, encode_lines, filters, moment
 from engine.server.status import version
-from engine.server.volumes import volume_users
 
 
 class SystemRoutes:
@@ -31,7 +29,6 @@ class SystemRoutes:
             Route("HEAD", "/_ping", self.ping),
             Route("GET", "/version", self.version),
             Route("GET", "/info", self.info),
-            Route("GET", "/system/df", self.disk_usage),
             Route("GET", "/events", self.events, live=True),
             Route("GET", "/tiffin/events", self.nouns, live=True),
         ]
@@ -53,16 +50,6 @@ class SystemRoutes:
         return answer(
             shapes.info(
                 version(), rooms.instance, rooms.hierarchy.mode, self._containers.list(), images, memory
-            )
-        )
-
-    async def disk_usage(self, request: web.Request) -> web.Response:
-        """GET /system/df."""
-        rooms = self._containers.rooms
-        containers = [container_shapes.listed(summary) for summary in self._containers.list()]
-        return answer(
-            shapes.disk_usage(
-                containers, rooms.images.list(), rooms.volumes.list(volume_users(self._containers))
             )
         )
 
