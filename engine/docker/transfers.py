@@ -16,6 +16,15 @@ _WORDS = {
         "there": "Already exists",
         "mounted": "Already exists",
     },
+    "load": {
+        "waiting": "Waiting",
+        "moving": "Loading layer",
+        "retrying": "Retrying",
+        "unpacking": "Loading layer",
+        "done": "Loaded",
+        "there": "Already exists",
+        "mounted": "Already exists",
+    },
     "push": {
         "waiting": "Preparing",
         "moving": "Pushing",
@@ -31,7 +40,7 @@ _WORDS = {
 def messages(transfer: Transfer, before: Transfer | None) -> Iterator[JSON]:
     """What is new since the snapshot before."""
     if before is None:
-        yield _first(transfer)
+        yield from _first(transfer)
     known = {part.digest: part for part in before.parts} if before else {}
     for part in transfer.parts:
         if part != known.get(part.digest):
@@ -42,13 +51,13 @@ def messages(transfer: Transfer, before: Transfer | None) -> Iterator[JSON]:
         yield from _last(transfer)
 
 
-def _first(transfer: Transfer) -> JSON:
+def _first(transfer: Transfer) -> Iterator[JSON]:
+    at = "@" if "@" in transfer.name else ":"
+    place, _, tag = transfer.name.rpartition(at)
     if transfer.verb == "pull":
-        place, _, tag = (
-            transfer.name.partition("@") if "@" in transfer.name else transfer.name.rpartition(":")
-        )
-        return {"status": f"Pulling from {place}", "id": tag}
-    return {"status": f"The push refers to repository [{transfer.name.rpartition(':')[0]}]"}
+        yield {"status": f"Pulling from {place}", "id": tag}
+    elif transfer.verb == "push":
+        yield {"status": f"The push refers to repository [{place}]"}
 
 
 def _part(verb: str, part: TransferPart) -> JSON:
@@ -68,3 +77,11 @@ def _last(transfer: Transfer) -> Iterator[JSON]:
     elif transfer.verb == "pull":
         yield {"status": f"Digest: {transfer.digest}"}
         yield {"status": f"Status: Image is up to date for {transfer.name}"}
+    elif transfer.verb == "push":
+        yield {"status": f"{transfer.name.rpartition(':')[2]}: digest: {transfer.digest}"}
+    else:
+        for image in transfer.images:
+            for name in image.names:
+                yield {"stream": f"Loaded image: {name}\n"}
+            if not image.names:
+                yield {"stream": f"Loaded image ID: {image.id}\n"}

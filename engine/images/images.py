@@ -44,8 +44,8 @@ class Images:
         self._shelf = Shelf(instance)
         self._store = self._shelf.store
         self._layers = self._shelf.layers
-        self.exchange = Exchange(instance, self._shelf, self.get)
         self.keeping = Keeping(self._shelf, self._find_stored)
+        self.exchange = Exchange(instance, self._shelf, self.get, self._find_stored)
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""

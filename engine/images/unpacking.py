@@ -64,8 +64,8 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
     blobs = open_folder(job.blobs)
     layers = open_folder(job.layers)
     with Blob(blobs, job.temporary) as blob, _Layer(layers, job.temporary) as layer:
-        source = _Source(blob, progress)
-        tape = _Tape(source.decoded(), job.limit)
+        source = Source(blob, progress)
+        tape = Tape(source.decoded(), job.limit)
         unpacked = _fill(layer, tape, job.limit, whole=True)
         if not os.listdir("/"):
             raise BadRequest(
@@ -89,8 +89,8 @@ def unpack_layer(job: UnpackJob, progress: Progress) -> Unpacked:
     """Do an UnpackJob, which changes this process's root; Corrupt for what is not the layer, KernelError."""
     layers = open_folder(job.layers)
     with _Layer(layers, job.temporary) as layer:
-        source = _Source(None, progress)
-        tape = _Tape(source.decoded(), job.limit)
+        source = Source(None, progress)
+        tape = Tape(source.decoded(), job.limit)
         try:
             unpacked = _fill(layer, tape, job.limit)
         except TooLarge:
@@ -112,13 +112,13 @@ def open_folder(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def _fill(layer: _Layer, tape: _Tape, limit: int, *, whole: bool = False) -> int:
+def _fill(layer: _Layer, tape: Tape, limit: int, *, whole: bool = False) -> int:
     """Unpack the archive into the layer and read what follows it; returns the bytes of the files' content.
 
     With `whole` an archive that lacks its end mark is refused; where a digest tells, some leave it out.
     """
     try:
-        if not _begins_archive(tape.peek(BLOCK)):
+        if not begins_archive(tape.peek(BLOCK)):
             raise BadRequest("reading the archive: it is no tar archive", REMEDY)
         unpacked = unpack(tape, layer.fd, whiteouts=True, limit=limit)
         if whole and tape.ended:
@@ -135,7 +135,7 @@ def _fill(layer: _Layer, tape: _Tape, limit: int, *, whole: bool = False) -> int
     return unpacked
 
 
-def _begins_archive(block: bytes) -> bool:
+def begins_archive(block: bytes) -> bool:
     """Whether this is the first block of a tar archive: its checksum is right, or zeros end an empty one."""
     if len(block) < BLOCK:
         return False
@@ -148,7 +148,7 @@ def _begins_archive(block: bytes) -> bool:
     return stated == sum(block[:148] + b" " * 8 + block[156:])
 
 
-class _Source:
+class Source:
     """Standard input, kept as a blob while it is read, and decompressed."""
 
     def __init__(self, blob: Blob | None, progress: Progress) -> None:
@@ -185,7 +185,7 @@ class _Source:
         return piece
 
 
-class _Tape:
+class Tape:
     """The uncompressed archive as a file to read from, hashed on the way."""
 
     def __init__(self, pieces: Iterator[bytes], limit: int) -> None:

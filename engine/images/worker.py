@@ -15,11 +15,20 @@ import msgspec
 
 from engine.errors import KernelError, TiffinError
 from engine.images import hiding, packing, unpacking, verify
+from engine.images.exchange import archives, inflating
 from engine.launch.confine import confine
 
 REPORT_INTERVAL = 0.1  # seconds between progress lines
 
-Job = hiding.HostJob | unpacking.ImportJob | unpacking.UnpackJob | packing.PackJob | verify.VerifyJob
+Job = (
+    hiding.HostJob
+    | unpacking.ImportJob
+    | unpacking.UnpackJob
+    | packing.PackJob
+    | verify.VerifyJob
+    | archives.LoadJob
+    | inflating.InflateJob
+)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -63,6 +72,10 @@ def run(order: Order, progress: Progress) -> msgspec.Struct:
             return unpacking.import_layer(job, progress)
         case unpacking.UnpackJob():
             return unpacking.unpack_layer(job, progress)
+        case archives.LoadJob():
+            return archives.load(job, progress)
+        case inflating.InflateJob():
+            return inflating.inflate(job, progress)
         case verify.VerifyJob():
             return verify.verify(job, progress)
 

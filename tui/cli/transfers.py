@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from engine.model import Transfer, TransferPart
 from tui.cli.output import notice
@@ -38,6 +38,36 @@ def follow(transfers: Iterable[Transfer], quiet: bool = False) -> Transfer:
     for note in last.notes:
         notice(note)
     return last
+
+
+class Counter:
+    """Shows on a terminal how many bytes have gone, in place; called with that number."""
+
+    def __init__(self, verb: str, quiet: bool, total: int = 0) -> None:
+        self._verb = verb
+        self._drawn = not quiet and sys.stderr.isatty()
+        self._of = f" of {size(total)}" if total else ""
+        self._shown = ""
+
+    def __call__(self, count: int) -> None:
+        """So many bytes have gone by now."""
+        if self._drawn and (now := size(count)) != self._shown:
+            self._shown = now
+            print(f"\r{self._verb} {now}{self._of}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def over(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces, counted."""
+        count = 0
+        for piece in pieces:
+            yield piece
+            count += len(piece)
+            self(count)
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._shown = ""
 
 
 class _Lines:

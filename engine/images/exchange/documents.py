@@ -103,6 +103,17 @@ def config(data: bytes, manifest: oci.Manifest, what: str) -> oci.Image:
     return found
 
 
+def diff_ids(manifest: oci.Manifest, config: oci.Image, what: str) -> dict[oci.Digest, oci.Digest]:
+    """What each blob unpacks to; raises Corrupt where the config says two things of one."""
+    found: dict[oci.Digest, oci.Digest] = {}
+    for layer, diff_id in zip(manifest.layers, config.rootfs.diff_ids, strict=True):
+        if found.setdefault(layer.digest, diff_id) != diff_id:
+            raise Corrupt(
+                f"{what}: rootfs.diff_ids has {found[layer.digest]} and {diff_id} for one layer", REMEDY
+            )
+    return found
+
+
 class _Platform(msgspec.Struct):
     os: str
     architecture: str
@@ -116,6 +127,11 @@ def platform(descriptor: oci.Descriptor) -> Platform | None:
     except msgspec.ValidationError:
         return None
     return Platform(found.os, found.architecture, found.variant)
+
+
+def platform_of(config: oci.Image) -> Platform:
+    """What an image is for."""
+    return Platform(config.os, config.architecture, config.variant or "")
 
 
 def _decode(data: bytes, type: type[T], what: str) -> T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ from engine.images import oci, platforms
 from engine.images.exchange import documents
 from engine.images.exchange.downloads import Downloads
 from engine.images.exchange.progress import Job
+from engine.images.exchange.together import together
 from engine.images.platforms import Platform
 from engine.images.registry.reference import Reference
 from engine.images.registry.repository import Document, Repository, persist
@@ -79,7 +79,7 @@ class _One:
         manifest = documents.manifest(document.data, what)
         try:
             config = await self._config(manifest)
-            self._check(Platform(config.os, config.architecture, config.variant or ""), wanted)
+            self._check(documents.platform_of(config), wanted)
             self._room(manifest)
             await self._layers(manifest, config)
         except (Corrupt, BadRequest, Unsupported):
@@ -141,15 +141,9 @@ class _One:
 
     async def _layers(self, manifest: oci.Manifest, config: oci.Image) -> None:
         lanes = asyncio.Semaphore(LANES)
-        diff_ids: dict[str, str] = {}
-        for layer, diff_id in zip(manifest.layers, config.rootfs.diff_ids, strict=True):
+        diff_ids = documents.diff_ids(manifest, config, f"{self._doing}: the config")
+        for layer in manifest.layers:
             self._job.part(layer.digest, layer.size)
-            if diff_ids.setdefault(layer.digest, diff_id) != diff_id:
-                raise Corrupt(
-                    f"{self._doing}: rootfs.diff_ids of the config names one layer {diff_id} and "
-                    f"{diff_ids[layer.digest]}",
-                    documents.REMEDY,
-                )
 
         async def one(layer: oci.Descriptor) -> None:
             part = self._job.part(layer.digest, layer.size)
@@ -176,14 +170,3 @@ class _One:
         store = self._shelf.store
         descriptor = store.put(document.media_type, document.data)
         store.add(msgspec.structs.replace(descriptor, annotations={SOURCE: source}), self._reference.name)
-
-
-async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """Do all of it at once; the first failure ends the rest, and is raised when that has ended."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

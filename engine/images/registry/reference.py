@@ -56,3 +56,18 @@ def parse(text: str) -> Reference:
     registry, _, rest = names.qualified(names.normal(name)).partition("/")
     repository, _, tag = rest.rpartition(":")
     return Reference(registry, repository, "" if at else tag, digest)
+
+
+def registry(address: str) -> str:
+    """A registry by whatever address people and Docker's clients give: "https://index.docker.io/v1/".
+
+    Raises BadRequest.
+    """
+    name = address.removeprefix("https://").removeprefix("http://").partition("/")[0] or HUB
+    if name in ("index.docker.io", "registry-1.docker.io"):
+        return HUB
+    if parse(f"{name}/x").registry != name:
+        raise BadRequest(
+            f"{address!r} is no registry", "give its host, and its port if it has one of its own"
+        )
+    return name

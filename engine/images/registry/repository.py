@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -35,19 +35,16 @@ class Document(NamedTuple):
 
 
 class Repository:
-    """What is asked of one repository; `source` is another one on the same registry to take blobs from."""
+    """What is asked of one repository; `sources` are others on the same registry to take blobs from."""
 
     def __init__(
-        self, session: Session, reference: Reference, *, push: bool = False, source: str = ""
+        self, session: Session, reference: Reference, *, push: bool = False, sources: Collection[str] = ()
     ) -> None:
         self._session = session
         self._reference = reference
         self._path = quote(reference.repository)
-        self._source = source
         scopes = [f"repository:{reference.repository}:{'pull,push' if push else 'pull'}"]
-        if source:
-            scopes.append(f"repository:{source}:pull")
-        self._scopes = tuple(scopes)
+        self._scopes = (*scopes, *(f"repository:{source}:pull" for source in sorted(sources)))
 
     def _request(
         self, method: str, where: str | URL, what: str, **more: object
@@ -92,16 +89,16 @@ class Repository:
         async with self._request("HEAD", f"blobs/{digest}", f"the blob {digest}", accept=(404,)) as response:
             return response.status != 404
 
-    async def begin(self, digest: str) -> URL | None:
-        """Where to upload a blob; None where the registry took it from `source` instead."""
-        query = {"mount": digest, "from": self._source} if self._source else {}
+    async def begin(self, digest: str, source: str = "") -> URL | None:
+        """Where to upload a blob; None where the registry took it from the repository `source` instead."""
+        query = {"mount": digest, "from": source} if source else {}
         async with self._request("POST", "blobs/uploads/", "room for a blob", query=query) as response:
             if response.status == 201:
                 return None
             return self._session.beside(response, "room for a blob")
 
     async def send(self, upload: URL, data: Callable[[], AsyncIterator[bytes]], start: int, size: int) -> URL:
-        """Send one piece of a blob; where the next one goes."""
+        """Send `size` bytes of a blob from `start` on; where the upload goes on."""
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(size),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from engine.client import credentials
 from tui.cli.door import engine
 from tui.cli.output import for_each
 from tui.cli.parser import Parser
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     client = engine(args)
 
     def pull(name: str) -> None:
-        with client.image_pull(name, args.platform) as transfers:
+        with client.image_pull(name, args.platform, credentials.find(name)) as transfers:
             follow(transfers, args.quiet)
 
     return for_each(args.images, pull)

@@ -1,0 +1,66 @@
+"""tiffin load: take in the images of an archive or an OCI layout."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import BadRequest
+from tui.cli.door import engine
+from tui.cli.parser import Parser
+from tui.cli.transfers import Counter, follow
+
+PIECE = 1 << 18  # bytes
+
+
+def arguments(parser: Parser) -> None:
+    """Declare flags and operands."""
+    parser.argument("-q", "--quiet", action="store_true", help="do not show how far it is")
+    parser.argument("-i", "--input", metavar="PATH", default="-", completes="file", help="as Docker has it")
+    parser.argument(
+        "--platform", metavar="OS/ARCH", default="", help="instead of what fits this machine best"
+    )
+    parser.argument(
+        "path", nargs="?", metavar="PATH", completes="file", help="an archive, or an OCI layout's folder"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    counter = Counter("sent", args.quiet)
+    with engine(args).image_load(_archive(args.path or args.input), args.platform, counter) as transfers:
+        counter.close()
+        last = follow(transfers, args.quiet)
+    for image in last.images:
+        for name in image.names or [image.id]:
+            print(f"Loaded image: {name}")
+    return 0
+
+
+def _archive(path: str) -> Iterator[bytes]:
+    """What is to be sent, opened now so that what is wrong with it is said before anything is done."""
+    if path == "-":
+        if sys.stdin.isatty():
+            raise BadRequest("standard input is a terminal, not an archive", "pipe one in, or name a file")
+        return _pieces(sys.stdin.buffer)
+    if Path(path).is_dir():
+        if not Path(path, "index.json").is_file():
+            raise BadRequest(
+                f"{path} is a folder, but no OCI layout: it has no index.json", "name an archive"
+            )
+        from tui.cli.copying.packing import packed
+
+        return packed(Path(path), "")
+    try:
+        return _pieces(Path(path).open("rb"))
+    except OSError as error:
+        raise BadRequest(f"reading {path}: {error.strerror}", "name an archive of images") from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
