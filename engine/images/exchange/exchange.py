@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
-from engine.errors import BadRequest, Unsupported
+from engine.errors import BadRequest
 from engine.images import names, platforms
 from engine.images.exchange.loading import load
 from engine.images.exchange.progress import Job, Jobs
 from engine.images.exchange.pulling import Pulling
 from engine.images.exchange.pushing import push
 from engine.images.exchange.saving import FORMATS, Archive, Chosen
-from engine.images.host import ID as HOST
 from engine.images.registry import reference
 from engine.images.registry.session import Session
 from engine.images.registry.settings import Settings
@@ -36,7 +35,10 @@ class Exchange:
         get: Callable[[str], ImageSummary],
         find: Callable[[str], Stored],
     ) -> None:
-        """`get` and `find` look an image up by name or id, for clients and in the store; raise NotFound."""
+        """`get` and `find` look an image up by name or id, for clients and in the store.
+
+        Both raise NotFound; `find` raises Unsupported for the built-in one, which is not in the store.
+        """
         self._shelf = shelf
         self._get = get
         self._find = find
@@ -76,7 +78,7 @@ class Exchange:
         self, ref: str, announce: Announce, destination: str = "", login: RegistryLogin = NOBODY
     ) -> Following:
         """Send an image to its registry, or to `destination`; raises NotFound, BadRequest, Unsupported."""
-        image = self._stored(ref, "pushing")
+        image = self._find(ref)
         if not destination and not (destination := self._name_of(ref, image)):
             raise BadRequest(
                 f"pushing {ref}: it is known by its id only", "say where: tiffin push IMAGE NAME"
@@ -113,7 +115,7 @@ class Exchange:
             raise BadRequest(f"saving: {format!r} is no format", f"use {' or '.join(FORMATS)}")
         chosen: dict[str, Chosen] = {}
         for ref in refs:
-            image = self._stored(ref, "saving")
+            image = self._find(ref)
             one = chosen.setdefault(image.id, Chosen(image, []))
             if (name := self._name_of(ref, image)) and name not in one.names:
                 one.names.append(name)
@@ -131,14 +133,6 @@ class Exchange:
         session = Session(registry, place.host, self.settings, login, "logging in")
         async with session, session.request("GET", session.url(""), "its version"):
             return registry
-
-    def _stored(self, ref: str, doing: str) -> Stored:
-        if self._get(ref).id == HOST:
-            raise Unsupported(
-                f"{doing} {ref}: it is this machine itself, not an image in the store",
-                "use another image, or commit a container of it",
-            )
-        return self._find(ref)
 
     def _name_of(self, ref: str, image: Stored) -> str:
         """The name by which an image was asked for; empty where it was by its id or digest."""
