@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from engine.instance import find
 from engine.model import ScenarioAsk, ScenarioRun
 from tui.cli.parser import UsageError
+
+if TYPE_CHECKING:
+    from engine.recording import Recording
 
 
 def launch(args: argparse.Namespace) -> int:
@@ -24,3 +28,10 @@ def demo(args: argparse.Namespace, name: str, ask: ScenarioAsk) -> ScenarioRun |
     from tui.deck.app import demos
 
     return demos(find(args.root), name, ask)
+
+
+def launch_replay(args: argparse.Namespace, recording: Recording) -> int:
+    """Open the deck on a recording; returns when it is quit."""
+    from tui.deck.replay.app import main
+
+    return main(find(args.root), recording)

@@ -86,10 +86,14 @@ class DeckApp(App[int]):
         self.set_keymap(self.settings.keys)
         for warning in self._warnings:
             self.notify(warning, severity="warning", timeout=12)
-        self.push_screen(MainScreen(self.link, self.store, self.selection, self.actions))
+        self.push_screen(self.main_screen())
         if self._opening is not None:
             self.push_screen(self._opening(self.link), lambda _: self.exit(0))
         self.link.start(self.post_message)
+
+    def main_screen(self) -> MainScreen:
+        """The screen to open with."""
+        return MainScreen(self.link, self.store, self.selection, self.actions)
 
     def _watch_theme(self, theme_name: str) -> None:
         if theme_name in self._themes.palettes:

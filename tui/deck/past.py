@@ -26,6 +26,8 @@ class Past:
 
     def add(self, at: float, sample: Sample, interval: float) -> None:
         """Append; a snapshot between two ticks repeats the last sample and is left out."""
+        if self._points and at < self._points[-1][0] - interval:  # as in Store.apply
+            self._points.clear()
         if self._points and at - self._points[-1][0] < interval / 2:
             return
         self._points.append((at, sample))

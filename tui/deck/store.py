@@ -87,6 +87,8 @@ class Store:
         """Take a newer snapshot."""
         before = self.containers
         self.revision += 1
+        if snapshot.at < self.now - snapshot.interval:  # the clock was set back, or a recording is replayed
+            self.traces.clear()
         self.snapshot = snapshot
         self.containers = {container.id: container for container in snapshot.containers}
         for gone in self.traces.keys() - self.containers.keys():

@@ -34,6 +34,8 @@ VERBS: dict[str, Verb] = {
     "inspect": Verb("show all that is known of containers or images, as JSON"),
     "ps": Verb("list containers"),
     "stats": Verb("show what containers use, live"),
+    "record": Verb("write what the deck shows to a file"),
+    "replay": Verb("open the deck on a recording"),
     "top": Verb("list the processes of a container"),
     "diff": Verb("list what a container changed in its root file system"),
     "cp": Verb("copy files between a container and this machine"),

@@ -141,12 +141,14 @@ class MainScreen(ActingScreen):
         pressing = alert(store)
         if (pressing is None or pressing.tone == "stalled") and not self._welcome_hidden:
             pressing = welcome.alert(store.containers.values()) or pressing
-        if pressing is not None:
-            return pressing
+        return pressing or Alert(self._counts(), "text")
+
+    def _counts(self) -> str:
+        store = self._store
         running = sum(1 for c in store.containers.values() if c.state.status in ALIVE)
         counts = f"{running} running · {len(store.containers) - running} stopped" if store.snapshot else ""
         marked = f" · {len(self._selection.marked)} marked" if self._selection.marked else ""
-        return Alert(counts + marked + (" · read-only" if self.deck.read_only else ""), "text")
+        return counts + marked + (" · read-only" if self.deck.read_only else "")
 
     def _share_out(self, order: list[str]) -> None:
         """Divide the height between containers and output."""

@@ -1,0 +1,1 @@
+"""The deck on the past: a recording in the place of an engine."""
