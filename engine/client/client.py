@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 
+from engine.client.building import BuildCalls
 from engine.client.containers import ContainerCalls
 from engine.client.groups import GroupCalls
 from engine.client.http import connect, peer
@@ -32,6 +33,7 @@ class EngineClient(
     ScenarioCalls,
     KeepingCalls,
     PrivateCalls,
+    BuildCalls,
 ):
     """All that a front end can ask of one instance's engine.
 

@@ -38,6 +38,7 @@ from engine.model import (
     ContainerSummary,
     ExecConfig,
     ExitStatus,
+    ImageConfig,
     LimitReading,
     Limits,
     LimitsApplied,
@@ -88,7 +89,9 @@ class Containers:
             {c.id for c in self.registry}, {c.id for c in self.registry if c.alive}
         )
         for container in self.registry:
-            if not container.alive and container.wants_restart:
+            if container.record.transient:
+                await self.remove(container.id, force=True)
+            elif not container.alive and container.wants_restart:
                 await self._start_again(container)
         return self
 
@@ -101,9 +104,12 @@ class Containers:
 
     # ── making and removing ─────────────────────────────────────────────────────────────────────────────────
 
-    async def create(self, config: ContainerConfig, name: str = "") -> str:
-        """Make a container, to be started later; its id. Nothing is left where any part is refused."""
-        container = self._make(config, name)
+    async def create(self, config: ContainerConfig, name: str = "", *, transient: bool = False) -> str:
+        """Make a container, to be started later; its id. Nothing is left where any part is refused.
+
+        A `transient` one has none of its image's volumes, and the next engine removes it if this one cannot.
+        """
+        container = self._make(config, name, transient=transient)
         try:
             if config.limits != Limits():
                 limits.readings(container)  # asks the kernel whether it will take them
@@ -123,7 +129,9 @@ class Containers:
             raise
         return container.id
 
-    def _make(self, config: ContainerConfig, name: str, wanted: bool = False) -> Container:
+    def _make(
+        self, config: ContainerConfig, name: str, *, wanted: bool = False, transient: bool = False
+    ) -> Container:
         rooms, id = self.rooms, new_id()
         rooms.require_root("making a container")
         validate(config)
@@ -135,7 +143,8 @@ class Containers:
         half_made = folder.with_name(adopting.HALF_MADE + id)
         try:
             lease = rooms.networks.reserve(id, config.network)
-            config, anonymous = rooms.volumes.name_anonymous(config, image.config)
+            volumes = ImageConfig() if transient else image.config
+            config, anonymous = rooms.volumes.name_anonymous(config, volumes)
             record = Record(
                 id=id,
                 name=name,
@@ -145,6 +154,7 @@ class Containers:
                 config=config,
                 wanted=wanted,
                 anonymous_volumes=anonymous,
+                transient=transient,
             )
             for part in ("rootfs", "upper", "work", "log"):
                 (half_made / part).mkdir(parents=True)

@@ -27,6 +27,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     undo: list[Limits] = []  # limits before each change, latest last
     wanted: bool = False  # started by the user and not stopped by him since: decides "unless-stopped"
     anonymous_volumes: list[str] = []  # made for this container, removed with it on request
+    transient: bool = False  # it ends with the engine that made it: the next one removes it
 
     def but(self, **changes: object) -> Record:
         """The same record with some fields changed."""

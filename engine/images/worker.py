@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from engine.images import hiding, packing, unpacking, verify
 from engine.images.exchange import archives, inflating
 from engine.launch.confine import confine
 
+T = TypeVar("T")
 REPORT_INTERVAL = 0.1  # seconds between progress lines
 
 Job = (
@@ -80,7 +82,7 @@ def run(order: Order, progress: Progress) -> msgspec.Struct:
             return verify.verify(job, progress)
 
 
-def main(order: Order) -> int:
+def main(order: T, run: Callable[[T, Progress], msgspec.Struct]) -> int:
     """Answer one order; returns the exit status."""
     try:
         try:
@@ -97,4 +99,4 @@ def main(order: Order) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Order)))
+    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Order), run))

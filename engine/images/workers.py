@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine import errors
-from engine.images.worker import Job, Order
 
 T = TypeVar("T")
 Report = Callable[[int], None]
@@ -35,19 +34,20 @@ class _Line(msgspec.Struct):
 
 
 async def work(
-    job: Job,
+    job: msgspec.Struct,
     answer: type[T],
     *,
     source: AsyncIterable[bytes] | int | None = None,
     progress: Report | None = None,
+    module: str = "engine.images.worker",
 ) -> T:
-    """Have one job done in a process of its own.
+    """Have one job done in a process of its own, by the worker in `module`.
 
     `source` is what the worker reads on standard input: bytes to pass on, or a descriptor to hand over.
     Raises the worker's TiffinError, or one of its own where it died; whatever `source` raises ends the
     worker too.
     """
-    order = msgspec.json.encode(Order(job, os.getpid())).decode()
+    order = msgspec.json.encode({"job": job, "parent": os.getpid()}, enc_hook=str).decode()
     stdin = (
         source
         if isinstance(source, int)
@@ -56,7 +56,7 @@ async def work(
         else asyncio.subprocess.DEVNULL
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-sP", "-m", "engine.images.worker", order,
+        sys.executable, "-sP", "-m", module, order,
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(CODE), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}, cwd="/",
         start_new_session=True,  # a Ctrl-C at the engine's terminal is not for it

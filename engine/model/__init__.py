@@ -7,6 +7,8 @@ Times are Unix seconds, floats.
 
 from engine.model.base import JSON as JSON
 from engine.model.base import Noun as Noun
+from engine.model.building import BuildOptions as BuildOptions
+from engine.model.building import BuildProgress as BuildProgress
 from engine.model.config import ContainerConfig as ContainerConfig
 from engine.model.config import IoLimit as IoLimit
 from engine.model.config import LimitReading as LimitReading

@@ -104,19 +104,22 @@ class Packer:
     def _file(self, parent: int, name: str, path: str) -> None:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):  # replaced meanwhile
-                return
-            self.add(member_of(status, path, "file", xattrs=xattrs_of(fd)))
-            left = status.st_size
-            # Exactly the announced size, whatever a writer does meanwhile: cut, or filled with zeros.
-            while left:
-                piece = os.read(fd, min(CHUNK, left)) or bytes(min(CHUNK, left))
-                self._write(piece)
-                left -= len(piece)
-            self._write(bytes(-status.st_size % BLOCK))
+            if stat.S_ISREG(os.fstat(fd).st_mode):  # else it was replaced meanwhile
+                self.open_file(fd, path)
         finally:
             os.close(fd)
+
+    def open_file(self, fd: int, path: str) -> None:
+        """Write an open regular file as the member `path`."""
+        status = os.fstat(fd)
+        self.add(member_of(status, path, "file", xattrs=xattrs_of(fd)))
+        left = status.st_size
+        # Exactly the announced size, whatever a writer does meanwhile: cut, or filled with zeros.
+        while left:
+            piece = os.read(fd, min(CHUNK, left)) or bytes(min(CHUNK, left))
+            self._write(piece)
+            left -= len(piece)
+        self._write(bytes(-status.st_size % BLOCK))
 
 
 def member_of(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from engine.building import Builder
 from engine.client.http import reachable
 from engine.containers import Containers
 from engine.docker.system import API, API_MIN
@@ -15,6 +16,7 @@ from engine.errors import BadRequest, KernelError
 from engine.instance import Instance
 from engine.scenarios import Scenarios
 from engine.server.archive import ArchiveRoutes
+from engine.server.building import BuildRoutes
 from engine.server.containers import ContainerRoutes
 from engine.server.groups import GroupRoutes
 from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, problems
@@ -41,6 +43,7 @@ class Server:
         """`shut_down` is called when a client asks for the engine's end."""
         self._output = OutputRoutes(containers)
         self._scenarios = Scenarios(containers)
+        self._builder = Builder(containers)
         images = ImageRoutes(containers)
         app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
         app.on_response_prepare.append(_sign)
@@ -54,6 +57,7 @@ class Server:
             KeepingRoutes(containers),
             PrivateRoutes(containers),
             images,
+            BuildRoutes(self._builder),
             NetworkRoutes(containers),
             VolumeRoutes(containers),
             GroupRoutes(containers),
@@ -69,6 +73,7 @@ class Server:
 
         async def end_live(_: web.Application) -> None:
             await containers.rooms.watch.close()
+            await self._builder.close()
 
         app.on_shutdown.append(end_live)  # live streams end whole: their readers know that this was no crash
         self._runner = web.AppRunner(
@@ -78,6 +83,7 @@ class Server:
     async def start(self, listening: socket.socket) -> None:
         """Begin to answer on a bound socket."""
         await self._scenarios.open()
+        await self._builder.open()
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
 

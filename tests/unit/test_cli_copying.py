@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.client.packing import packed
 from engine.errors import BadRequest, TiffinError
-from tui.cli.copying.packing import packed
 from tui.cli.copying.unpacking import unpack
 
 

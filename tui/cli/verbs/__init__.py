@@ -47,6 +47,7 @@ VERBS: dict[str, Verb] = {
     "save": Verb("write images to an archive that other engines read"),
     "login": Verb("log in to a registry"),
     "logout": Verb("forget the login to a registry"),
+    "build": Verb("make an image from a Containerfile"),
     "import": Verb("make an image of a root file system's tar archive", module="import_"),
     "images": Verb("list images"),
     "rmi": Verb("remove images"),

@@ -11,8 +11,8 @@ from posixpath import basename, dirname, join, normpath
 from typing import NamedTuple
 
 from engine.client import EngineClient
+from engine.client.packing import packed
 from engine.errors import BadRequest, NotFound, TiffinError
-from tui.cli.copying.packing import packed
 from tui.cli.copying.unpacking import unpack
 from tui.cli.door import engine
 from tui.cli.output import complain, write_all

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from engine.errors import BadRequest, KernelError
 
@@ -15,35 +16,52 @@ _TYPES = {stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_I
 _TYPES |= {stat.S_IFIFO: tarfile.FIFOTYPE}
 
 
-def packed(source: Path, name: str, *, keep_owner: bool = False) -> Iterator[bytes]:
+# Of a path in the archive: into it, not itself but perhaps what is below it, nothing of it.
+Verdict = Literal["take", "look", "leave"]
+Select = Callable[[str], Verdict]
+
+
+def everything(_: str) -> Verdict:
+    """Leaves nothing out."""
+    return "take"
+
+
+def packed(
+    source: Path, name: str, *, keep_owner: bool = False, select: Select = everything
+) -> Iterator[bytes]:
     """`source` and all below it, called `name` in the archive; "" packs only what is below it.
 
     Symbolic links stay links, sockets and devices are left out. Owners become root unless `keep_owner`.
     Raises KernelError where something cannot be read.
     """
     try:
-        yield from _entry(os.fspath(source), name, keep_owner)
+        yield from _entry(os.fspath(source), name, keep_owner, select)
     except OSError as error:
         raise KernelError.of(f"reading {error.filename or source}", error) from error
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _entry(path: str, name: str, keep_owner: bool) -> Iterator[bytes]:
+def _entry(path: str, name: str, keep_owner: bool, select: Select) -> Iterator[bytes]:
+    verdict = select(name) if name else "take"
+    if verdict == "leave":
+        return
     found = os.lstat(path)
     kind = _TYPES.get(stat.S_IFMT(found.st_mode))
     if kind is None:
         return
+    if verdict == "look" and kind != tarfile.DIRTYPE:
+        return
     if kind == tarfile.REGTYPE:
         yield from _file(path, name, keep_owner)
         return
-    if name:
+    if name and verdict == "take":
         head = _head(found, kind, name, keep_owner)
         if kind == tarfile.SYMTYPE:
             head.linkname = os.readlink(path)  # noqa: PTH115 - bytes that are no UTF-8 stay as they are
         yield _encoded(head)
     if kind == tarfile.DIRTYPE:
         for inner in sorted(os.listdir(path)):
-            yield from _entry(f"{path}/{inner}", f"{name}/{inner}" if name else inner, keep_owner)
+            yield from _entry(f"{path}/{inner}", f"{name}/{inner}" if name else inner, keep_owner, select)
 
 
 def _file(path: str, name: str, keep_owner: bool) -> Iterator[bytes]:
