@@ -51,7 +51,7 @@ def _archive(path: str) -> Iterator[bytes]:
             raise BadRequest(
                 f"{path} is a folder, but no OCI layout: it has no index.json", "name an archive"
             )
-        from tui.cli.copying.packing import packed
+        from engine.client.packing import packed
 
         return packed(Path(path), "")
     try:
