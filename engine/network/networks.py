@@ -24,6 +24,7 @@ from engine.network import checks, subnets
 from engine.network.firewall import Firewall, Target, ruleset
 from engine.network.leases import Lease, Leases
 from engine.network.ports import HostPorts
+from engine.network.shaping import Rate
 from engine.network.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -236,6 +237,12 @@ class Networks:
         else:
             index, _ = await asyncio.gather(wired, self._guard())
         self._indices[lease.veth] = index
+
+    async def shape(
+        self, lease: Lease, netns: int, *, sends: Rate | None = None, receives: Rate | None = None
+    ) -> None:
+        """Limit what a running container sends and receives from now on; None is no limit."""
+        await self._blocking(self._wired.shape, lease, netns, sends, receives)
 
     async def publish(self, container: str, lease: Lease, ports: Ports) -> Ports:
         """Lead ports of the host to the container; returns them with every host port chosen.

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from engine.errors import Conflict, KernelError
 from engine.instance import Instance
-from engine.kernel import conntrack, netns, rtnetlink
+from engine.kernel import conntrack, netns, rtnetlink, tc
 from engine.kernel.rtnetlink import LOOPBACK, Link, RouteSocket
 from engine.model import NetworkSummary
 from engine.network.leases import Lease, mac_of
+from engine.network.shaping import Rate
 
 SYSCTL = Path("/proc/sys/net")
 PEER = "eth0"
@@ -74,6 +75,18 @@ class Wiring:
         deadline = time.monotonic() + SETTLE
         while not self._route.forwards(port, bridge) and time.monotonic() < deadline:
             time.sleep(0.0001)
+
+    def shape(self, lease: Lease, namespace: int, sends: Rate | None, receives: Rate | None) -> None:
+        """Limit what a container sends and what it receives, or lift that; where it cannot lift it itself."""
+        within = self._enter(namespace)
+        try:
+            for route, name, rate in ((within, PEER, sends), (self._route, lease.veth, receives)):
+                if rate is None:
+                    tc.unlimit(route, route.index(name))
+                else:
+                    route.apply(tc.limit_rate(route.index(name), rate.rate, rate.burst, rate.queue))
+        finally:
+            within.close()
 
     def _enter(self, namespace: int) -> RouteSocket:
         """A socket in the namespace, whose interfaces to come will have no IPv6 (lo keeps ::1)."""

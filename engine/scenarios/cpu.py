@@ -10,15 +10,14 @@ import msgspec
 from engine.containers.rooms import Rooms
 from engine.model import Limits, LimitsChange, Protection
 from engine.scenarios.duel import Duel
+from engine.scenarios.line import typed
 from engine.scenarios.run import Lane
 from engine.scenarios.stage import Message
 
 MiB = 1 << 20
 HOGS = 8  # processes a core
 MOST_HOGS = 64
-TEXT = "the quick brown fox jumps over the lazy dog and the five boxing wizards jump quickly, then "
 OFF = LimitsChange(cpus=None, cpu_weight=None, cpu_idle=False, cpuset=None)
-KEPT = 160  # characters of the line that a screen may want
 
 
 class Cpu(Duel):
@@ -87,8 +86,7 @@ class Cpu(Duel):
 
     def tell_victim(self, lane: Lane, message: Message) -> str:
         """The line as far as it was typed."""
-        begin = max(0, lane.acts - KEPT)
-        return "".join(TEXT[place % len(TEXT)] for place in range(begin, lane.acts)) + "▌"
+        return typed(lane.acts)
 
     def tell_neighbour(self, lane: Lane, message: Message) -> str:
         """How much it has done."""

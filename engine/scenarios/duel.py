@@ -13,6 +13,9 @@ import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
 
 from engine.containers.rooms import Rooms
 from engine.model import Limits, LimitsChange, Measure, Protection, Scenario, Tried, Verdict
@@ -24,7 +27,7 @@ from engine.scenarios.tally import Tally
 TURNS = 10  # a run, where its length allows
 LEAST, MOST = 0.5, 2.0  # seconds a turn
 HEAD_START = 0.2  # seconds that the neighbour gets before the victim is looked at
-VICTIM, NEIGHBOUR = "word", "setup"
+VICTIM, NEIGHBOUR, INIT = "word", "setup", "init"
 
 
 class Duel(Demo):
@@ -36,9 +39,11 @@ class Duel(Demo):
     unit: str = "ms"
     work: str
     seconds: float = 20.0
+    every: float = 0.02  # seconds between two acts of the victim that are due
     victim: str  # role and its arguments
     better: str  # "smoother typing"
     network: str = "none"
+    resets = False  # the neighbour's container is reset in the end
     together: Limits  # of the one container
     alone: tuple[Limits, Limits]  # of the victim's container, and of the neighbour's
     unprotected_title = "together: one container for both"
@@ -113,11 +118,11 @@ class Duel(Demo):
     async def set_up(self, stage: Stage) -> None:
         """Start the containers: one for both, and one each."""
         victim, neighbour = f"{VICTIM}:{self.victim}", f"{NEIGHBOUR}:{self.neighbour()}"
-        mine, theirs = self.alone
+        both, mine, theirs = (_swapless(stage, one) for one in (self.together, *self.alone))
         await asyncio.gather(
-            stage.cast("unprotected", "together", [victim, neighbour], self.together, network=self.network),
+            stage.cast("unprotected", "together", [victim, neighbour], both, network=self.network),
             stage.cast("protected", VICTIM, [victim], mine, network=self.network),
-            stage.cast("protected", NEIGHBOUR, [neighbour], theirs, network=self.network),
+            stage.cast("protected", NEIGHBOUR, [neighbour], theirs, network=self.network, resets=self.resets),
         )
 
     async def protect(self, stage: Stage) -> None:
@@ -153,13 +158,15 @@ class Duel(Demo):
         """The neighbour goes first and halts last, so that the victim is never measured without it."""
         began = time.monotonic()
         lane.halted.clear()
-        stage.tell(lane.name, NEIGHBOUR, do="go")
+        lane.away = 0.0
+        stage.tell(lane.name, NEIGHBOUR, do="go", **self.order(stage, lane, NEIGHBOUR))
         await asyncio.sleep(HEAD_START)
         lane.turned_at, lane.turn = time.monotonic(), True
-        stage.tell(lane.name, VICTIM, do="go")
+        stage.tell(lane.name, VICTIM, do="go", **self.order(stage, lane, VICTIM))
         try:
             yield
         finally:
+            self._back(lane)
             stage.tell(lane.name, VICTIM, do="halt")
             stage.tell(lane.name, NEIGHBOUR, do="halt")
         if stage.there(lane.name, NEIGHBOUR):
@@ -171,23 +178,46 @@ class Duel(Demo):
         """See Demo."""
         if "who" in message:
             if lane.turn and who in (VICTIM, NEIGHBOUR):  # it was killed, and is back
-                stage.tell(lane.name, who, do="go")
+                if who == VICTIM:
+                    self._back(lane)
+                stage.tell(lane.name, who, do="go", **self.order(stage, lane, who))
         elif who == VICTIM:
-            if lane.turn:
-                took = [float(ms) for ms in message.get("ms", ())]
+            if lane.turn and "ms" in message:
+                took = [float(ms) for ms in message["ms"]]
                 lane.part.ms += took
                 lane.part.failed += int(message.get("failed", 0))
                 lane.acts += len(took)
-                if took:
-                    lane.point(max(took))
+                self.draw(lane, took, int(message.get("failed", 0)))
                 lane.victim = self.tell_victim(lane, message)
+        elif who == INIT:
+            if message.get("died") == VICTIM:
+                lane.part.killed += 1
+                lane.away = lane.away or time.monotonic()
         elif who == NEIGHBOUR:
+            lane.part.neighbours_killed += int(message.get("killed", 0))
             lane.part.work += float(message.get("work", 0))
             lane.part.cpu += float(message.get("cpu", 0))
             lane.done += float(message.get("work", 0))
             lane.neighbour = self.tell_neighbour(lane, message)
             if message.get("halted"):
                 lane.halted.set()
+
+    def draw(self, lane: Lane, took: list[float], failed: int) -> None:
+        """Go on with the curve after a message of the victim's."""
+        if took:
+            lane.point(max(took))
+
+    def order(self, stage: Stage, lane: Lane, who: str) -> dict[str, object]:
+        """What is told with the order to go."""
+        return {}
+
+    def _back(self, lane: Lane) -> None:
+        """Acts that were due while the victim was dead waited for its return, and count so."""
+        if lane.away and lane.turn:
+            gap = time.monotonic() - lane.away
+            lane.part.ms += [1000 * (gap - self.every * n) for n in range(int(gap / self.every))]
+            lane.point(1000 * gap)
+        lane.away = 0.0
 
     # ── judging ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,6 +259,14 @@ class Duel(Demo):
             return f"{before:.0f} {self.unit} against none{kept_words}."
         times = before / after
         return f"{times:.0f} × {self.better}{kept_words}." if times >= 1.5 else f"no better{kept_words}."
+
+
+def _swapless(stage: Stage, limits: Limits) -> Limits:
+    """The same limits without swap, where that can be limited: memory that swaps is not full."""
+    place = stage.containers.rooms.hierarchy.place("memory", stage.containers.rooms.group.name)
+    files = ("memory.swap.max", "memory.memsw.limit_in_bytes")
+    can = place is not None and any(Path(place.folder, name).exists() for name in files)
+    return msgspec.structs.replace(limits, swap=0) if can else limits
 
 
 def _kept(tally: Tally, bare: Tally) -> float | None:

@@ -27,6 +27,7 @@ class Lane:
     points: list[tuple[float, float]] = field(default_factory=list)
     acts: int = 0  # the victim's so far that succeeded
     done: float = 0  # the neighbour's work so far
+    away: float = 0.0  # monotonic: since when the victim is dead; 0 while it lives
     halted: asyncio.Event = field(default_factory=asyncio.Event)  # the neighbour has given its last figures
     victim: str = ""
     neighbour: str = ""

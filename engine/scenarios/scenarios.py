@@ -16,12 +16,18 @@ from engine.kernel.paths import delete
 from engine.model import Scenario, ScenarioAsk, ScenarioRun
 from engine.scenarios.cpu import Cpu
 from engine.scenarios.demo import Demo
+from engine.scenarios.disk import Disk
+from engine.scenarios.forks import Forks
+from engine.scenarios.memory import Memory
+from engine.scenarios.network import Network
+from engine.scenarios.ports import Ports
+from engine.scenarios.registry import Registry
 from engine.scenarios.run import Run
 from engine.scenarios.stage import FOLDER, LABEL, Stage
 
 log = logging.getLogger(__name__)
 
-DEMOS: tuple[Demo, ...] = (Cpu(),)
+DEMOS: tuple[Demo, ...] = (Cpu(), Memory(), Disk(), Forks(), Network(), Registry(), Ports())
 SHORTEST, LONGEST = 2.0, 120.0  # seconds
 FRAME = 0.1  # seconds between two frames of a run
 

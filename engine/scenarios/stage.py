@@ -19,6 +19,7 @@ import msgspec
 
 from engine.client.http import reachable
 from engine.containers import Containers
+from engine.containers.private import PrivateLayers
 from engine.errors import KernelError, LaunchError, TiffinError
 from engine.kernel.paths import delete
 from engine.model import ContainerConfig, KernelWrite, LaneName, Limits, LimitsApplied, LimitsChange, Mount
@@ -93,8 +94,12 @@ class Stage:
         limits: Limits,
         *,
         network: str = "none",
+        resets: bool = False,
     ) -> None:
-        """Start a container that plays `roles`, and wait until each has reported."""
+        """Start a container that plays `roles`, and wait until each has reported.
+
+        One that is to be reset outlives its programs' end, though not the stage.
+        """
         config = ContainerConfig(
             image="host",
             command=[*PYTHON, *roles],
@@ -103,11 +108,19 @@ class Stage:
             network=network,
             labels={LABEL: self.run.scenario.name},
             limits=limits,
-            auto_remove=True,
+            auto_remove=not resets,
             stop_grace=0.0,
         )
         await self.put(lane, name, config)
         await self._reported(lane, name, [role.split(":")[0] for role in roles])
+
+    async def reset(self, lane: LaneName, name: str) -> None:
+        """Throw away what a container changed, and start it again."""
+        roles = [who for one, who in self._lines if one == lane and who in (name, "init")]
+        for who in roles:
+            self._lines.pop((lane, who)).close()
+        await PrivateLayers(self.containers).reset(self.ids[name], restart=True, grace=0)
+        await self._reported(lane, name, [name])
 
     async def put(self, lane: LaneName, name: str, config: ContainerConfig) -> str:
         """Start a container that is gone when the stage is; the limits it was given count as written."""
@@ -156,6 +169,10 @@ class Stage:
         self.run.written[:] = [*written, new]
 
     # ── the lines ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def wrote(self, lane: LaneName, name: str, file: str, value: str) -> None:
+        """Count something as written that is no limit of a cgroup."""
+        self._wrote(lane, name, file, value)
 
     def tell(self, lane: LaneName, who: str, **order: Any) -> None:
         """Give an order; one who is not there (killed a moment ago) misses it."""

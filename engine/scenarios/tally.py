@@ -23,6 +23,9 @@ class Tally:
     work: float = 0  # the neighbour's, in its own unit
     cpu: float = 0  # seconds of CPU time of the neighbour
     seconds: float = 0  # that the neighbour had its turn
+    refused: int = 0  # forks of the neighbour that were
+    killed: int = 0  # how often the victim was
+    neighbours_killed: int = 0  # processes of the neighbour that were
 
     def plus(self, other: Tally) -> Tally:
         """Both together."""
@@ -32,6 +35,9 @@ class Tally:
             self.work + other.work,
             self.cpu + other.cpu,
             self.seconds + other.seconds,
+            self.refused + other.refused,
+            self.killed + other.killed,
+            self.neighbours_killed + other.neighbours_killed,
         )
 
     def late(self, share: float) -> float | None:

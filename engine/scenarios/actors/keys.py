@@ -1,40 +1,27 @@
-"""word: a key every 20 ms. A key is 1 ms of CPU time; how long it took is counted from when it was due."""
+"""word: a key every 20 ms, which is 1 ms of CPU time, in a document of so many MiB."""
 
 from __future__ import annotations
 
 import time
 
+from .pace import keep
 from .wire import Wire
 
 EVERY, WORK = 0.020, 1_000_000  # seconds, ns
-BATCH = 0.1  # seconds of typing a message
-HOPELESS = 1.0  # seconds behind from which nobody types on
+PAGE = 4096
 
 
-def play(wire: Wire) -> None:
+def play(wire: Wire, mebibytes: str = "0") -> None:
     """Type whenever it is told to."""
-    while True:
-        wire.await_go()
-        while type_on(wire):
-            pass
+    document = bytearray(int(mebibytes) << 20)
+    document[::PAGE] = b"x" * len(document[::PAGE])  # a page is there when it was written to
 
-
-def type_on(wire: Wire) -> bool:
-    """Type until told to stop (False), or until so far behind that it has to begin anew (True)."""
-    due, took = time.monotonic(), list[float]()
-    told = due
-    while True:
-        due += EVERY
-        if wire.order(due - time.monotonic()):
-            return False
+    def key() -> bool:
         began = time.thread_time_ns()
         while time.thread_time_ns() - began < WORK:
             pass
-        now = time.monotonic()
-        late = now - due
-        took.append(round(late * 1000, 3))
-        if now - told >= BATCH:
-            wire.tell(ms=took)
-            took, told = [], now
-        if late > HOPELESS:
-            return True
+        return True
+
+    while True:
+        wire.await_go()
+        keep(wire, EVERY, key)

@@ -1,0 +1,31 @@
+"""Duels in which the victim's acts do not take longer, but fail."""
+
+from __future__ import annotations
+
+from engine.model import Measure
+from engine.scenarios.duel import Duel
+from engine.scenarios.run import Lane
+from engine.scenarios.tally import Tally
+
+
+class FailingDuel(Duel):
+    """The victim's number is the share of its acts that failed."""
+
+    unit = "%"
+
+    def suffered(self, tally: Tally) -> float | None:
+        """See Duel."""
+        return tally.failures
+
+    def draw(self, lane: Lane, took: list[float], failed: int) -> None:
+        """See Duel."""
+        if took or failed:
+            lane.point(100 * failed / (len(took) + failed))
+
+    def measures(self, tally: Tally) -> list[Measure]:
+        """See Duel."""
+        return [
+            Measure(label="went well", value=len(tally.ms), unit="×"),
+            Measure(label="failed", value=tally.failed, unit="×"),
+            Measure(label=self.work, value=tally.rate, unit="/s"),
+        ]
