@@ -56,6 +56,8 @@ class Host:
             memory_full=sample.memory_full,
             io_read=sample.io_read,
             io_write=sample.io_write,
+            io_reads=sample.io_reads,
+            io_writes=sample.io_writes,
             io_some=sample.io_some,
             io_full=sample.io_full,
             net_rx=sample.net_rx,

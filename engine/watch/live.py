@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 
 from engine.cgroups import Group
 from engine.model import ContainerSummary, GroupNews, GroupSnapshot, HostSample, Sample, Snapshot
+from engine.watch.blame import Judge, Ruling
 from engine.watch.groups import Groups, Told
 from engine.watch.history import History
 from engine.watch.sampler import Counters, Sampler, Target
@@ -26,6 +27,8 @@ class Watch:
         self.history = History(interval)
         self._sampler = Sampler(group, counters)
         self.groups = Groups(group, self._sampler.budget, self._sampler.disks)  # of the whole host
+        self._judge = Judge()
+        self.ruled: Callable[[Ruling], None] = lambda ruling: None  # called when a verdict begins or ends
         self._interval = interval
         self._views: Callable[[], list[ContainerSummary]] = list
         self._undo: Callable[[], dict[str, int]] = dict
@@ -127,6 +130,8 @@ class Watch:
                 self._host = host
                 self._samples = {id: sample for id, sample in samples.items() if id not in new}
                 self.history.record(time.time(), host, self._samples)
+                for ruling in self._judge.tick(time.time(), self._interval, host, self._samples, self._views):
+                    self.ruled(ruling)
                 self._publish()
             except Exception:  # whatever one tick met, the next must come
                 log.exception("sampling")
@@ -155,4 +160,5 @@ class Watch:
             containers=self._views(),
             samples=self._samples,
             undo=self._undo(),
+            verdicts=self._judge.verdicts,
         )

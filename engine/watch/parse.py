@@ -25,13 +25,29 @@ class CpuTime(NamedTuple):
 
 
 class MemoryEvents(NamedTuple):
-    """OOM kills and failed charges since the cgroup was made.
+    """OOM kills, failed charges and slow-downs at memory.high (v2) since the cgroup was made.
 
     v1 of recent kernels (6.18) counts no failures where swap is 0: it is the sum with swap that ends first.
     """
 
     oom_kills: int | None
     failures: int | None
+    highs: int | None = None
+
+
+class MemoryStat(NamedTuple):
+    """What is needed of memory.stat: bytes of cache, and pages counted since the cgroup was made.
+
+    `cache` is page cache without shared memory and tmpfs, which cannot be dropped.
+    """
+
+    cache: int
+    faults: int | None
+    major_faults: int | None
+    refaults: int | None
+    charged: int | None  # v1 only
+    scanned: int | None  # v2 only
+    reclaimed: int | None  # v2 only
 
 
 class Io(NamedTuple):
@@ -89,19 +105,46 @@ def stall(data: bytes) -> Stall:
     return Stall(int(some[some.rfind(b"=") + 1 :]), int(full[full.rfind(b"=") + 1 :]) if full else None)
 
 
-def cache(data: bytes) -> int:
-    """v2 memory.stat: bytes of page cache, without shared memory and tmpfs, which cannot be dropped."""
-    return (after(data, b"\nfile ") or 0) - (after(data, b"\nshmem ") or 0)
+def memory_stat(data: bytes) -> MemoryStat:
+    """v2 memory.stat."""
+    return MemoryStat(
+        (after(data, b"\nfile ") or 0) - (after(data, b"\nshmem ") or 0),
+        after(data, b"\npgfault "),
+        after(data, b"\npgmajfault "),
+        _refaults(data, b"\nworkingset_refault"),
+        None,
+        after(data, b"\npgscan "),
+        after(data, b"\npgsteal "),
+    )
 
 
-def cache_v1(data: bytes) -> int:
-    """v1 memory.stat: the same, of the cgroup and those below it."""
-    return (after(data, b"\ntotal_cache ") or 0) - (after(data, b"\ntotal_shmem ") or 0)
+def memory_stat_v1(data: bytes) -> MemoryStat:
+    """v1 memory.stat: of the cgroup and those below it; it does not tell reclaim."""
+    return MemoryStat(
+        (after(data, b"\ntotal_cache ") or 0) - (after(data, b"\ntotal_shmem ") or 0),
+        after(data, b"\ntotal_pgfault "),
+        after(data, b"\ntotal_pgmajfault "),
+        _refaults(data, b"\ntotal_workingset_refault"),
+        after(data, b"\ntotal_pgpgin "),
+        None,
+        None,
+    )
+
+
+def _refaults(data: bytes, key: bytes) -> int | None:
+    """One number before 5.9, since then one for files and one for the rest."""
+    files, others = after(data, key + b"_file "), after(data, key + b"_anon ")
+    return after(data, key + b" ") if files is None else files + (others or 0)
 
 
 def memory_events(data: bytes) -> MemoryEvents:
     """v2 memory.events."""
-    return MemoryEvents(after(data, b"\noom_kill "), after(data, b"\nmax "))
+    return MemoryEvents(after(data, b"\noom_kill "), after(data, b"\nmax "), after(data, b"\nhigh "))
+
+
+def waited(data: bytes) -> int:
+    """/proc/TID/schedstat: ns that a thread has waited on a run queue (Documentation/scheduler/sched-stats.rst)."""
+    return int(data.split(None, 2)[1])
 
 
 def limit(data: bytes) -> int | None:

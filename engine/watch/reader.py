@@ -10,6 +10,8 @@ from engine.model import Sample
 from engine.watch import parse, sources
 from engine.watch.disks import Disks
 from engine.watch.kept import Budget, Gone
+from engine.watch.paging import Pager, Paging
+from engine.watch.waits import Share, Waits
 
 Traffic = tuple[int, int, int, int]
 """Of an interface, as the container sees it: bytes received and sent, packets received and sent."""
@@ -24,17 +26,22 @@ class Counts(NamedTuple):
     stalls: sources.Stalls = (None, None, None)
     io: parse.Io | None = None
     net: Traffic | None = None
+    waited: int | None = None  # ns, where there is no PSI
 
 
 class Reader:
     """Reads one cgroup, in whatever hierarchies it is."""
 
-    def __init__(self, hierarchy: Hierarchy, path: str, budget: Budget, disks: Disks) -> None:
+    def __init__(
+        self, hierarchy: Hierarchy, path: str, budget: Budget, disks: Disks, share: Share | None = None
+    ) -> None:
         self._cpu = sources.Cpu(hierarchy, path, budget)
         self._pressure = sources.Pressure(f"{hierarchy.unified}/{path}" if hierarchy.unified else "", budget)
         self._memory = sources.Memory(hierarchy, path, budget)
         self._io = sources.Io(hierarchy, path, budget, disks)
         self._pids = sources.Pids(hierarchy, path, budget)
+        self._waits = Waits(hierarchy, path, share or Share())
+        self._pager = Pager()
         self._before: Counts | None = None
         self._still = next(sources.PHASES)
         self._processes: int | None = None
@@ -58,6 +65,7 @@ class Reader:
     def close(self) -> None:
         """Give all descriptors back and forget what was read."""
         self._before = None
+        self._pager = Pager()
         for source in (self._cpu, self._pressure, self._memory, self._io, self._pids):
             source.close()
 
@@ -70,15 +78,24 @@ class Reader:
         still = cpu is not None and cpu is before.cpu and self._still < sources.STALE
         self._still = self._still + 1 if still else 0
         throttling = before.throttling if still else self._cpu.throttling(cpu)
-        now = Counts(at, cpu, throttling, self._pressure.read(), self._io.read(), net)
+        stalls = self._pressure.read()
+        waited = self._waits.read(still) if stalls[0] is None else None
+        now = Counts(at, cpu, throttling, stalls, self._io.read(), net, waited)
         memory = self._memory.read(still)
+        paging = self._pager.paging(at, memory.stat, still)
         if not still:
             self._processes = self._pids.read()
         self._before = now
-        return between(before, now, memory, self._processes)
+        return between(before, now, memory, self._processes, paging)
 
 
-def between(before: Counts, now: Counts, memory: sources.MemoryUse, pids: int | None) -> Sample:
+def between(
+    before: Counts,
+    now: Counts,
+    memory: sources.MemoryUse,
+    pids: int | None,
+    paging: Paging = Paging(),
+) -> Sample:
     """The sample of the time from `before` to `now`."""
     seconds = now.at - before.at
     cpu, cpu_user, cpu_system = _cpu(before.cpu, now.cpu, seconds)
@@ -94,6 +111,7 @@ def between(before: Counts, now: Counts, memory: sources.MemoryUse, pids: int | 
         throttled=_throttled(before.throttling, now.throttling),
         cpu_some=cpu_some,
         cpu_full=cpu_full,
+        cpu_wait=_waited(before.waited, now.waited, seconds),
         memory=memory.used,
         cache=memory.cache,
         memory_limit=memory.limit,
@@ -101,6 +119,13 @@ def between(before: Counts, now: Counts, memory: sources.MemoryUse, pids: int | 
         memory_full=memory_full,
         oom_kills=memory.oom_kills,
         memory_failures=memory.failures,
+        memory_highs=memory.highs,
+        faults=paging.faults,
+        major_faults=paging.major_faults,
+        refaults=paging.refaults,
+        charged=paging.charged,
+        scanned=paging.scanned,
+        reclaimed=paging.reclaimed,
         io_read=io_read,
         io_write=io_write,
         io_reads=io_reads,
@@ -145,6 +170,12 @@ def _throttled(before: parse.Throttling | None, now: parse.Throttling | None) ->
         return None
     periods = now.periods - before.periods
     return min(max((now.throttled - before.throttled) / periods, 0.0), 1.0) if periods > 0 else 0.0
+
+
+def _waited(before: int | None, now: int | None, seconds: float) -> float | None:
+    if now is None or before is None:
+        return None
+    return min(rate(before, now, seconds * 1e9), 1.0)
 
 
 def _stalled(

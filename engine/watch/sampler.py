@@ -16,6 +16,7 @@ from engine.watch.host import Host
 from engine.watch.kept import Budget, Gone
 from engine.watch.own import Own
 from engine.watch.reader import Reader, Traffic
+from engine.watch.waits import Share
 
 Counters = Callable[[], Mapping[str, Traffic]]
 
@@ -38,6 +39,7 @@ class Sampler:
         self.budget = budget or Budget()
         self._counters = counters
         self.disks = Disks()
+        self._share = Share()
         self._host = Host(self.budget, self.disks)
         self._own = Own(group, self.budget)
         self._readers = dict[str, tuple[Target, Reader]]()
@@ -47,7 +49,7 @@ class Sampler:
 
     def add(self, target: Target) -> None:
         """Watch a target, from this moment on, in the place of one with the same id."""
-        reader = Reader(target.cgroup.hierarchy, target.cgroup.path, self.budget, self.disks)
+        reader = Reader(target.cgroup.hierarchy, target.cgroup.path, self.budget, self.disks, self._share)
         with contextlib.suppress(Gone):  # else the tick tells
             reader.sample()
         self._asked.append((target.id, (target, reader)))
@@ -84,6 +86,7 @@ class Sampler:
     def _read(self) -> tuple[HostSample, dict[str, Sample]]:
         net = self._counters() if self._counters else {}
         samples = dict[str, Sample]()
+        self._share.cgroups = len(self._readers)
         self.gone = []
         for id, (target, reader) in self._readers.items():
             try:

@@ -32,6 +32,8 @@ class MemoryUse(NamedTuple):
     limit: int | None = None
     oom_kills: int | None = None
     failures: int | None = None
+    highs: int | None = None
+    stat: parse.MemoryStat | None = None  # the same object while it was not read again
 
 
 class Source:
@@ -98,7 +100,7 @@ class Memory(Source):
         self._v1 = place is not None and place.version == 1
         self._usage = self._keep("memory.usage_in_bytes" if self._v1 else "memory.current", int)
         self._limit = self._keep("memory.limit_in_bytes" if self._v1 else "memory.max", parse.limit)
-        self._stat = self._keep("memory.stat", parse.cache_v1 if self._v1 else parse.cache)
+        self._stat = self._keep("memory.stat", parse.memory_stat_v1 if self._v1 else parse.memory_stat)
         if self._v1:
             self._oom = self._keep("memory.oom_control", partial(parse.after, key=b"\noom_kill "))
             self._failures = self._keep("memory.failcnt", int)
@@ -108,7 +110,7 @@ class Memory(Source):
         self._usage_then: int | None = None
         self._age = STALE
         self._phase = next(PHASES)
-        self._cached: int | None = None
+        self._stat_then: parse.MemoryStat | None = None
         self._events_then = parse.MemoryEvents(None, None)
 
     def read(self, still: bool = False) -> MemoryUse:
@@ -121,13 +123,14 @@ class Memory(Source):
             return MemoryUse()
         self._age += 1
         if not still and (usage != self._usage_then or self._age >= STALE):
-            self._usage_then, self._cached, self._events_then = usage, self._stat.read(), self._events()
+            self._usage_then, self._stat_then, self._events_then = usage, self._stat.read(), self._events()
             self._age, self._phase = self._phase, 0
         limit = self._limit.read()
-        if self._cached is None:
+        stat = self._stat_then
+        if stat is None:
             return MemoryUse(None, None, limit, *self._events_then)
-        cache = min(max(self._cached, 0), usage)  # the two files are not of one moment
-        return MemoryUse(usage - cache, cache, limit, *self._events_then)
+        cache = min(max(stat.cache, 0), usage)  # the two files are not of one moment
+        return MemoryUse(usage - cache, cache, limit, *self._events_then, stat)
 
     def _events(self) -> parse.MemoryEvents:
         if self._v1:

@@ -71,8 +71,8 @@ def test_stall_with_and_without_full() -> None:
 
 
 def test_cache_leaves_shared_memory_out() -> None:
-    assert parse.cache_v1(MEMORY_STAT_V1) == 20_000_000
-    assert parse.cache(MEMORY_STAT_V2) == 20_000_000
+    assert parse.memory_stat_v1(MEMORY_STAT_V1).cache == 20_000_000
+    assert parse.memory_stat(MEMORY_STAT_V2).cache == 20_000_000
 
 
 def test_limit() -> None:
@@ -84,7 +84,7 @@ def test_limit() -> None:
 
 def test_memory_events() -> None:
     data = b"low 0\nhigh 3\nmax 17\noom 2\noom_kill 1\noom_group_kill 0\n"
-    assert parse.memory_events(data) == (1, 17)
+    assert parse.memory_events(data) == (1, 17, 3)
 
 
 def test_oom_control_of_old_kernels_has_no_count() -> None:

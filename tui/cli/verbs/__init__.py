@@ -36,6 +36,7 @@ VERBS: dict[str, Verb] = {
     "stats": Verb("show what containers use, live"),
     "record": Verb("write what the deck shows to a file"),
     "replay": Verb("open the deck on a recording"),
+    "why": Verb("say who waits, for what, and because of whom"),
     "top": Verb("list the processes of a container"),
     "diff": Verb("list what a container changed in its root file system"),
     "cp": Verb("copy files between a container and this machine"),

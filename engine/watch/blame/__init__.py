@@ -1,0 +1,5 @@
+"""Who is hurting whom: from samples to verdicts, without any file or clock; docs/attribution.md tells the method."""
+
+from engine.watch.blame.judge import Judge, Ruling
+
+__all__ = ["Judge", "Ruling"]

@@ -1,0 +1,45 @@
+"""From evidence to the chance that a suspect is a cause: a logistic curve, fitted to scenarios whose culprits are
+known. `make blame` measures it on others; see docs/attribution.md. The figures below are printed by
+`python -m benchmarks.blame fit`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from engine.model import Resource
+
+
+class Curve(NamedTuple):
+    """Weights of the evidence; `base` is what there is without any."""
+
+    base: float
+    share: float
+    antagonist: float
+    together: float
+    busy: float  # cpu only: of how full the machine was while the victim waited
+
+
+CURVES: dict[Resource, Curve] = {
+    "cpu": Curve(-8.0, 16.0, 2.0, 2.0, 3.0),
+    "memory": Curve(-5.0, 14.0, 2.0, 2.0, 0.0),
+    "io": Curve(-5.0, 14.0, 2.0, 2.0, 0.0),
+}
+HIGH, SURE = 0.8, 0.5
+"""From where a confidence is called high, and from where a suspect is named as the cause."""
+
+
+def confidence(
+    resource: Resource, share: float, antagonist: float, together: float, busy: float | None
+) -> float:
+    """0 to 1."""
+    curve = CURVES[resource]
+    sum = (
+        curve.base
+        + curve.share * share
+        + curve.antagonist * antagonist
+        + curve.together * together
+        + curve.busy * (1.0 if busy is None else busy)
+    )
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, sum))))

@@ -1,0 +1,175 @@
+"""The judge: tick by tick, who stalls, and the verdict on why. Works only while somebody stalls.
+
+Calm on purpose: a stall has to last before it gets a verdict and to be over for a while before it loses it, and a
+suspect who was named stays named until another is clearly the likelier.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from engine.model import RESOURCES, ContainerSummary, HostSample, Limits, Resource, Sample, Suspect, Verdict
+from engine.watch.blame.confidence import SURE
+from engine.watch.blame.held import held
+from engine.watch.blame.suspects import Inquiry, inquire, names
+from engine.watch.blame.window import Tick, Window
+
+LASTING = 5  # ticks whose mean is the stall
+BEGIN, END = 0.2, 0.1  # of that mean: a verdict begins, and ends
+MARGIN = 0.1  # of confidence by which another must be likelier than who was named
+FULL = 0.85  # share of the machine's cores in use from which it is full
+OWN = 0.5  # share of all use, from which a cgroup is its own neighbour
+WORK = 40_000  # looks at one cgroup's use in one tick, all inquiries of a tick together: some 10 ms
+STALE = 30.0  # seconds; a hole in the ticks from which nothing before it counts
+
+
+class Ruling(NamedTuple):
+    """A verdict that began or ended."""
+
+    verdict: Verdict
+    begins: bool
+
+
+class Judge:
+    """Keeps the last minute and the verdicts of now."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[str, list[Verdict]] = {}
+        self._window = Window()
+        self._recent = dict[str, deque[Sample]]()  # of those that stall
+        self._open = dict[tuple[str, Resource], Verdict]()
+        self._judged = dict[tuple[str, Resource], float]()  # when, by the clock of the ticks
+
+    def tick(
+        self,
+        at: float,
+        interval: float,
+        host: HostSample,
+        samples: Mapping[str, Sample],
+        containers: Iterable[ContainerSummary] | Callable[[], Iterable[ContainerSummary]],
+        others: Mapping[str, str] = {},
+    ) -> list[Ruling]:
+        """Take in one tick; what began and ended with it. `others` are names of cgroups that are no container's."""
+        window = self._window.ticks
+        if window and not 0 <= at - window[-1].at < STALE:
+            window.clear()
+        tick = self._window.add(at, interval, host, samples)
+        self._remember(tick, samples)
+        rulings = self._end(samples)
+        due = self._due(tick, samples)
+        if due:
+            known = {c.id: c for c in (containers() if callable(containers) else containers)}
+            name = names({**others, **{id: container.name for id, container in known.items()}})
+
+            def limits(id: str) -> Limits | None:
+                return known[id].limits if id in known else None
+
+            left = WORK
+            for key, stall in due:
+                if left <= 0:
+                    break
+                left -= sum(len(one.use[key[1]]) for one in window)
+                self._judged[key] = at
+                before = self._open.get(key)
+                inquiry = inquire(key[1], key[0], list(window), limits, name)
+                verdict = self._verdict(
+                    key, stall, at, inquiry, samples[key[0]], limits(key[0]) or Limits(), host
+                )
+                self._open[key] = verdict
+                if before is None:
+                    rulings.append(Ruling(verdict, True))
+        self._publish()
+        return rulings
+
+    def _remember(self, tick: Tick, samples: Mapping[str, Sample]) -> None:
+        """Keep the latest samples of those that stall now or have a verdict."""
+        stalled = {id for resource in RESOURCES for id in tick.stall[resource]} | {id for id, _ in self._open}
+        for id in self._recent.keys() - stalled:
+            del self._recent[id]
+        for id in stalled:
+            if id in samples:
+                self._recent.setdefault(id, deque(maxlen=LASTING)).append(samples[id])
+
+    def _mean(self, id: str, resource: Resource) -> float:
+        """Of the last ticks; one that was not there yet counts as none."""
+        latest = list(self._window.ticks)[-LASTING:]
+        return sum(tick.stall[resource].get(id, 0.0) for tick in latest) / LASTING
+
+    def _end(self, samples: Mapping[str, Sample]) -> list[Ruling]:
+        over = [key for key in self._open if key[0] not in samples or self._mean(*key) < END]
+        rulings = []
+        for key in over:
+            rulings.append(Ruling(self._open.pop(key), False))
+            self._judged.pop(key, None)
+        return rulings
+
+    def _due(self, tick: Tick, samples: Mapping[str, Sample]) -> list[tuple[tuple[str, Resource], float]]:
+        """Those to be judged now with their stalls: longest ago first, then the worst."""
+        found = []
+        for resource in RESOURCES:
+            for id in {*tick.stall[resource], *(id for id, of in self._open if of == resource)}:
+                if id not in samples:
+                    continue
+                stall = self._mean(id, resource)
+                if (id, resource) in self._open or stall >= BEGIN:
+                    found.append(((id, resource), stall))
+        return sorted(found, key=lambda one: (self._judged.get(one[0], 0.0), -one[1]))
+
+    def _verdict(
+        self,
+        key: tuple[str, Resource],
+        stall: float,
+        at: float,
+        inquiry: Inquiry,
+        sample: Sample,
+        limits: Limits,
+        host: HostSample,
+    ) -> Verdict:
+        id, resource = key
+        before = self._open.get(key)
+        suspects = _steady(inquiry.suspects, before)
+        hold = held(resource, list(self._recent.get(id, ())), limits, host)
+        accused = bool(suspects) and suspects[0].confidence >= SURE and inquiry.own_share < OWN
+        verdict = Verdict(
+            id=id,
+            resource=resource,
+            cause="unclear",
+            stall=stall,
+            since=before.since if before else at,
+            measure="run queue" if resource == "cpu" and sample.cpu_some is None else "psi",
+            held=hold,
+            suspects=suspects,
+            busy=inquiry.busy,
+            usage=inquiry.usage,
+        )
+        if hold is not None:
+            return msgspec.structs.replace(verdict, cause="limit")
+        if accused:
+            return msgspec.structs.replace(verdict, cause="neighbour")
+        if inquiry.own_share >= OWN:
+            return msgspec.structs.replace(verdict, cause="itself")
+        if resource != "cpu" or (inquiry.busy or 0.0) >= FULL:
+            return msgspec.structs.replace(verdict, cause="host" if suspects else "unclear")
+        return verdict
+
+    def _publish(self) -> None:
+        verdicts = dict[str, list[Verdict]]()
+        for (id, _), verdict in self._open.items():
+            verdicts.setdefault(id, []).append(verdict)
+        for found in verdicts.values():
+            found.sort(key=lambda verdict: -verdict.stall)
+        self.verdicts = verdicts
+
+
+def _steady(suspects: list[Suspect], before: Verdict | None) -> list[Suspect]:
+    """The same order, but for who was named last time, unless another is clearly the likelier by now."""
+    if before is None or not before.suspects or not suspects:
+        return suspects
+    named = next((suspect for suspect in suspects if suspect.id == before.suspects[0].id), None)
+    if named is None or named is suspects[0] or suspects[0].confidence - named.confidence >= MARGIN:
+        return suspects
+    return [named, *(suspect for suspect in suspects if suspect is not named)]

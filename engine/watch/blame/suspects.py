@@ -1,0 +1,103 @@
+"""The suspects of one stall, ranked: what each used while the victim waited, and how sure that makes us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from engine.model import REST, Limits, Resource, Suspect
+from engine.watch.blame.confidence import confidence
+from engine.watch.blame.evidence import antagonist, share, together
+from engine.watch.blame.held import cores_of
+from engine.watch.blame.window import Tick
+
+HALF_LIFE = 15.0  # seconds after which a tick counts half
+LOOKED_AT = 24  # suspects with the most use whose evidence is weighed
+SHOWN = 8
+IDLE = 0.05  # what a core's use by SCHED_IDLE weighs: it gives way at once, but for cache and boost
+NORMAL = 100  # weight
+
+
+class Inquiry(NamedTuple):
+    """One victim's stall: what became known of it."""
+
+    suspects: list[Suspect]
+    own_share: float  # of all use, weighed by the stall, the victim's own
+    usage: float  # its own use while it waited
+    busy: float | None
+
+
+def inquire(
+    resource: Resource,
+    victim: str,
+    ticks: Sequence[Tick],
+    limits: Callable[[str], Limits | None],
+    name: Callable[[str], str],
+) -> Inquiry:
+    """Weigh the evidence of the last ticks, oldest first."""
+    now = ticks[-1].at
+    stall = [tick.stall[resource].get(victim, 0.0) for tick in ticks]
+    felt = [waited * 0.5 ** ((now - tick.at) / HALF_LIFE) for waited, tick in zip(stall, ticks, strict=True)]
+    totals = dict[str, float]()
+    for weight, tick in zip(felt, ticks, strict=True):
+        if weight > 0:
+            for id, used in tick.use[resource].items():
+                totals[id] = totals.get(id, 0.0) + weight * used
+    whole_felt = sum(felt) or 1.0
+    usage = totals.pop(victim, 0.0) / whole_felt
+    mine = limits(victim) or Limits()
+    top = sorted(totals, key=totals.__getitem__, reverse=True)[:LOOKED_AT]
+    # What is beyond the top is small, and counts in full among all use.
+    harm = {id: _harm(mine, limits(id)) if resource == "cpu" else 1.0 for id in top if not _holds(id, victim)}
+    every = [
+        sum(used * harm.get(id, 1.0) for id, used in tick.use[resource].items() if not _holds(id, victim))
+        for tick in ticks
+    ]
+    busy = _busy(felt, ticks) if resource == "cpu" else None
+    found = []
+    for id, weight in harm.items():
+        use = [tick.use[resource].get(id, 0.0) * weight for tick in ticks]
+        part, corr, both = share(felt, use, every), antagonist(stall, use), together(stall, use)
+        found.append(
+            Suspect(
+                id=id,
+                name=name(id),
+                usage=totals[id] / whole_felt,
+                share=round(part, 4),
+                correlation=round(corr, 4),
+                confidence=round(confidence(resource, part, corr, both, busy), 4),
+            )
+        )
+    found.sort(key=lambda suspect: (suspect.confidence, suspect.share), reverse=True)
+    own = [tick.use[resource].get(victim, 0.0) for tick in ticks]
+    return Inquiry(found[:SHOWN], share(felt, own, every), usage, busy)
+
+
+def _harm(victim: Limits, other: Limits | None) -> float:
+    """How much a core's use by another weighs, by what the scheduler lets it take from the victim."""
+    if other is None:
+        return 1.0
+    if victim.cpuset and other.cpuset and not cores_of(victim.cpuset) & cores_of(other.cpuset):
+        return 0.0
+    if other.cpu_idle:
+        return 1.0 if victim.cpu_idle else IDLE
+    mine, his = victim.cpu_weight or NORMAL, other.cpu_weight or NORMAL
+    return min(1.0, 2 * his / (his + mine))
+
+
+def _holds(id: str, victim: str) -> bool:
+    """Whether a cgroup of the host is one that the victim lies in, or lies in the victim."""
+    return victim.startswith(f"{id}/") or id.startswith(f"{victim}/")
+
+
+def _busy(felt: Sequence[float], ticks: Sequence[Tick]) -> float | None:
+    known = [(weight, tick.busy) for weight, tick in zip(felt, ticks, strict=True) if tick.busy is not None]
+    total = sum(weight for weight, _ in known)
+    return sum(weight * busy for weight, busy in known) / total if total > 0 else None
+
+
+def names(known: Mapping[str, str]) -> Callable[[str], str]:
+    """Names by id; what is in no cgroup has one too."""
+    return lambda id: (
+        known.get(id) or ("other work on this host" if id == REST else id.rpartition("/")[2] or id)
+    )

@@ -1,0 +1,128 @@
+"""The last minute, as far as blame needs it: who stalled, and who used how much of what they stalled for.
+
+A tick keeps only those that did either, so that a thousand idle cgroups cost nothing but a look.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from engine.model import RESOURCES, REST, HostSample, Resource, Sample
+from engine.watch.blame.cost import disk_time
+
+TICKS = 60
+FELT = 0.02  # a stall below this is none
+LEAST: dict[Resource, float] = {"cpu": 0.005, "memory": 65536.0, "io": 0.0002}
+"""Use below this is none: cores, bytes a second, share of a disk's time."""
+
+
+class Tick(NamedTuple):
+    """One moment; use is of all cgroups and, as REST, of what runs in none of them."""
+
+    at: float  # Unix seconds
+    busy: float | None  # share of the machine's cores in use
+    stall: dict[Resource, dict[str, float]]
+    use: dict[Resource, dict[str, float]]
+
+
+class Window:
+    """Takes in samples, keeps the last minute of ticks."""
+
+    def __init__(self) -> None:
+        self.ticks = deque[Tick](maxlen=TICKS)
+        self._held = dict[str, int]()  # bytes at the tick before, by id
+        self._held_host: int | None = None
+
+    def add(self, at: float, interval: float, host: HostSample, samples: Mapping[str, Sample]) -> Tick:
+        """Take in one tick; `interval` is the seconds it covers."""
+        stall: dict[Resource, dict[str, float]] = {resource: {} for resource in RESOURCES}
+        cpu, memory, io = dict[str, float](), dict[str, float](), dict[str, float]()
+        held = dict[str, int]()
+        for id, sample in samples.items():
+            if (waited := sample.cpu_stall) and waited >= FELT:
+                stall["cpu"][id] = waited
+            if sample.memory_some and sample.memory_some >= FELT:
+                stall["memory"][id] = sample.memory_some
+            if sample.io_some and sample.io_some >= FELT:
+                stall["io"][id] = sample.io_some
+            if sample.cpu and sample.cpu >= LEAST["cpu"]:
+                cpu[id] = sample.cpu
+            if sample.io_reads or sample.io_writes or sample.io_read or sample.io_write:
+                time = disk_time(sample.io_read, sample.io_write, sample.io_reads, sample.io_writes)
+                if time >= LEAST["io"]:
+                    io[id] = time
+            if sample.memory is not None:
+                held[id] = sample.memory + (sample.cache or 0)
+                taken = _taken(sample, held[id] - self._held.get(id, held[id]), interval)
+                if taken >= LEAST["memory"]:
+                    memory[id] = taken
+        self._rest(cpu, memory, io, host, samples, interval)
+        self._held = held
+        busy = None if host.cpu is None or not host.cores else min(host.cpu / host.cores, 1.0)
+        tick = Tick(at, busy, stall, {"cpu": alone(cpu), "memory": alone(memory), "io": alone(io)})
+        self.ticks.append(tick)
+        return tick
+
+    def _rest(
+        self,
+        cpu: dict[str, float],
+        memory: dict[str, float],
+        io: dict[str, float],
+        host: HostSample,
+        samples: Mapping[str, Sample],
+        interval: float,
+    ) -> None:
+        """What the machine used beyond all cgroups that are watched."""
+        outer = [id for id in samples if not _within(id, samples)]
+        if host.cpu is not None:
+            _put(cpu, "cpu", host.cpu - sum(cpu.get(id, 0.0) for id in outer))
+        whole = disk_time(host.io_read, host.io_write, host.io_reads, host.io_writes)
+        _put(io, "io", whole - sum(io.get(id, 0.0) for id in outer))
+        if host.memory is not None:
+            total = host.memory + (host.cache or 0)
+            if self._held_host is not None:
+                _put(
+                    memory,
+                    "memory",
+                    (total - self._held_host) / interval - sum(memory.get(id, 0.0) for id in outer),
+                )
+            self._held_host = total
+
+
+def _taken(sample: Sample, grown: int, interval: float) -> float:
+    """Bytes a second that it took: what it grew by and what was reclaimed from it; v1 counts what is charged."""
+    growth = grown / interval + (sample.reclaimed or 0.0)
+    return max(growth, sample.charged or 0.0)
+
+
+def _put(use: dict[str, float], resource: Resource, rest: float) -> None:
+    if rest >= LEAST[resource]:
+        use[REST] = rest
+
+
+def _within(id: str, ids: Mapping[str, object]) -> bool:
+    """Whether a cgroup of the host ("cgroup:/a/b") lies in another one that is watched."""
+    path = id
+    while (cut := path.rfind("/")) > 0:
+        path = path[:cut]
+        if path in ids:
+            return True
+    return False
+
+
+def alone(use: dict[str, float]) -> dict[str, float]:
+    """Use without what cgroups inside used: the levels of a tree count once."""
+    inner = [id for id in use if id.startswith("cgroup:")]
+    if not inner:
+        return use
+    left = dict(use)
+    for id in inner:
+        path = id
+        while (cut := path.rfind("/")) > 0:
+            path = path[:cut]
+            if path in left:
+                left[path] = max(0.0, left[path] - use[id])
+                break
+    return left
