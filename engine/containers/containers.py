@@ -24,7 +24,7 @@ from engine.containers.processes import processes
 from engine.containers.record import Record, new_id, new_name
 from engine.containers.registry import Registry
 from engine.containers.rooms import Rooms
-from engine.containers.stalls import tell
+from engine.containers.stalls import Stalls
 from engine.containers.starting import launch
 from engine.errors import Conflict, LaunchError, NotFound, TiffinError
 from engine.instance import Instance
@@ -80,7 +80,8 @@ class Containers:
         rooms = await Rooms.open(instance)
         self = cls(rooms)
         rooms.networks.name_of = self.registry.name_of
-        rooms.watch.ruled = lambda ruling: tell(rooms.events, ruling, self.registry.name_of)
+        stalls = Stalls(rooms.events)
+        rooms.watch.ruled = lambda ruling: stalls.tell(ruling, time.monotonic())
         rooms.watch.start(self.list, self._undo_counts)
         for container in adopting.load(rooms):
             self.registry.reserve(container.name, container.id)

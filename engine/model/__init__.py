@@ -13,6 +13,7 @@ from engine.model.blame import RESOURCES as RESOURCES
 from engine.model.blame import REST as REST
 from engine.model.blame import Cause as Cause
 from engine.model.blame import Held as Held
+from engine.model.blame import Measure as Measure
 from engine.model.blame import Resource as Resource
 from engine.model.blame import Suspect as Suspect
 from engine.model.blame import Verdict as Verdict

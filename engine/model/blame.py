@@ -44,6 +44,7 @@ class Verdict(Noun, frozen=True, omit_defaults=False):
     """What one stalled cgroup waits for, and why."""
 
     id: str
+    name: str
     resource: Resource
     cause: Cause
     stall: float  # share of the last seconds in which some task of it waited

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 
 from engine.cgroups import Group
 from engine.model import ContainerSummary, GroupNews, GroupSnapshot, HostSample, Sample, Snapshot
-from engine.watch.blame import Judge, Ruling
+from engine.watch.blame import Judge, Parties, Ruling
 from engine.watch.groups import Groups, Told
 from engine.watch.history import History
 from engine.watch.sampler import Counters, Sampler, Target
@@ -25,6 +25,7 @@ class Watch:
 
     def __init__(self, group: Group, counters: Counters | None = None, interval: float = 1.0) -> None:
         self.history = History(interval)
+        self._group = group
         self._sampler = Sampler(group, counters)
         self.groups = Groups(group, self._sampler.budget, self._sampler.disks)  # of the whole host
         self._judge = Judge()
@@ -130,8 +131,7 @@ class Watch:
                 self._host = host
                 self._samples = {id: sample for id, sample in samples.items() if id not in new}
                 self.history.record(time.time(), host, self._samples)
-                for ruling in self._judge.tick(time.time(), self._interval, host, self._samples, self._views):
-                    self.ruled(ruling)
+                self._blame(summaries)
                 self._publish()
             except Exception:  # whatever one tick met, the next must come
                 log.exception("sampling")
@@ -141,6 +141,12 @@ class Watch:
         host, samples = self._sampler.tick()
         self.groups.tick(host, samples, summaries)
         return host, samples
+
+    def _blame(self, summaries: Mapping[str, ContainerSummary]) -> None:
+        parties = Parties(summaries, self.groups.groups, self._group.name)
+        everybody = parties.samples(self._samples, self.groups.samples)
+        for ruling in self._judge.tick(time.time(), self._interval, self._host, everybody, parties):
+            self.ruled(ruling)
 
     def _publish(self) -> None:
         if self._poked:

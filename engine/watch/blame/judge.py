@@ -7,15 +7,14 @@ suspect who was named stays named until another is clearly the likelier.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import msgspec
-
-from engine.model import RESOURCES, ContainerSummary, HostSample, Limits, Resource, Sample, Suspect, Verdict
+from engine.model import RESOURCES, Cause, Held, HostSample, Measure, Resource, Sample, Suspect, Verdict
 from engine.watch.blame.confidence import SURE
 from engine.watch.blame.held import held
-from engine.watch.blame.suspects import Inquiry, inquire, names
+from engine.watch.blame.parties import Parties
+from engine.watch.blame.suspects import Inquiry, inquire
 from engine.watch.blame.window import Tick, Window
 
 LASTING = 5  # ticks whose mean is the stall
@@ -50,38 +49,41 @@ class Judge:
         interval: float,
         host: HostSample,
         samples: Mapping[str, Sample],
-        containers: Iterable[ContainerSummary] | Callable[[], Iterable[ContainerSummary]],
-        others: Mapping[str, str] = {},
+        parties: Parties,
     ) -> list[Ruling]:
-        """Take in one tick; what began and ended with it. `others` are names of cgroups that are no container's."""
+        """Take in one tick, of which the `interval` is the length; what began and ended with it."""
         window = self._window.ticks
         if window and not 0 <= at - window[-1].at < STALE:
             window.clear()
-        tick = self._window.add(at, interval, host, samples)
+        tick = self._window.add(at, interval, host, samples, parties.parent_of)
         self._remember(tick, samples)
         rulings = self._end(samples)
-        due = self._due(tick, samples)
-        if due:
-            known = {c.id: c for c in (containers() if callable(containers) else containers)}
-            name = names({**others, **{id: container.name for id, container in known.items()}})
-
-            def limits(id: str) -> Limits | None:
-                return known[id].limits if id in known else None
-
-            left = WORK
-            for key, stall in due:
-                if left <= 0:
-                    break
-                left -= sum(len(one.use[key[1]]) for one in window)
-                self._judged[key] = at
-                before = self._open.get(key)
-                inquiry = inquire(key[1], key[0], list(window), limits, name)
-                verdict = self._verdict(
-                    key, stall, at, inquiry, samples[key[0]], limits(key[0]) or Limits(), host
-                )
-                self._open[key] = verdict
-                if before is None:
-                    rulings.append(Ruling(verdict, True))
+        left = WORK
+        for key, stall in self._due(tick, samples, parties):
+            if left <= 0:
+                break
+            id, resource = key
+            left -= sum(len(one.use[resource]) for one in window)
+            inquiry = inquire(resource, id, list(window), parties)
+            hold = held(resource, list(self._recent.get(id, ())), parties.limits(id), host)
+            before = self._open.get(key)
+            measured: Measure = "run queue" if resource == "cpu" and samples[id].cpu_some is None else "psi"
+            verdict = Verdict(
+                id=id,
+                name=parties.name(id),
+                resource=resource,
+                cause=_cause(resource, inquiry, hold),
+                stall=stall,
+                since=before.since if before else at,
+                measure=measured,
+                held=hold,
+                suspects=_steady(inquiry.suspects, before),
+                busy=inquiry.busy,
+                usage=inquiry.usage,
+            )
+            self._open[key], self._judged[key] = verdict, at
+            if before is None:
+                rulings.append(Ruling(verdict, True))
         self._publish()
         return rulings
 
@@ -107,54 +109,24 @@ class Judge:
             self._judged.pop(key, None)
         return rulings
 
-    def _due(self, tick: Tick, samples: Mapping[str, Sample]) -> list[tuple[tuple[str, Resource], float]]:
-        """Those to be judged now with their stalls: longest ago first, then the worst."""
+    def _due(
+        self, tick: Tick, samples: Mapping[str, Sample], parties: Parties
+    ) -> list[tuple[tuple[str, Resource], float]]:
+        """Those to be judged now with their stalls: longest ago first, then the worst.
+
+        A cgroup that others lie in stalls when they do: they are judged, not it.
+        """
         found = []
         for resource in RESOURCES:
-            for id in {*tick.stall[resource], *(id for id, of in self._open if of == resource)}:
-                if id not in samples:
-                    continue
-                stall = self._mean(id, resource)
-                if (id, resource) in self._open or stall >= BEGIN:
+            stalls = {id: self._mean(id, resource) for id in tick.stall[resource] if id in samples}
+            stalls.update(
+                {id: self._mean(id, of) for id, of in self._open if of == resource and id in samples}
+            )
+            outer = {parties.parent_of(id) for id, stall in stalls.items() if stall >= END}
+            for id, stall in stalls.items():
+                if id not in outer and ((id, resource) in self._open or stall >= BEGIN):
                     found.append(((id, resource), stall))
         return sorted(found, key=lambda one: (self._judged.get(one[0], 0.0), -one[1]))
-
-    def _verdict(
-        self,
-        key: tuple[str, Resource],
-        stall: float,
-        at: float,
-        inquiry: Inquiry,
-        sample: Sample,
-        limits: Limits,
-        host: HostSample,
-    ) -> Verdict:
-        id, resource = key
-        before = self._open.get(key)
-        suspects = _steady(inquiry.suspects, before)
-        hold = held(resource, list(self._recent.get(id, ())), limits, host)
-        accused = bool(suspects) and suspects[0].confidence >= SURE and inquiry.own_share < OWN
-        verdict = Verdict(
-            id=id,
-            resource=resource,
-            cause="unclear",
-            stall=stall,
-            since=before.since if before else at,
-            measure="run queue" if resource == "cpu" and sample.cpu_some is None else "psi",
-            held=hold,
-            suspects=suspects,
-            busy=inquiry.busy,
-            usage=inquiry.usage,
-        )
-        if hold is not None:
-            return msgspec.structs.replace(verdict, cause="limit")
-        if accused:
-            return msgspec.structs.replace(verdict, cause="neighbour")
-        if inquiry.own_share >= OWN:
-            return msgspec.structs.replace(verdict, cause="itself")
-        if resource != "cpu" or (inquiry.busy or 0.0) >= FULL:
-            return msgspec.structs.replace(verdict, cause="host" if suspects else "unclear")
-        return verdict
 
     def _publish(self) -> None:
         verdicts = dict[str, list[Verdict]]()
@@ -163,6 +135,18 @@ class Judge:
         for found in verdicts.values():
             found.sort(key=lambda verdict: -verdict.stall)
         self.verdicts = verdicts
+
+
+def _cause(resource: Resource, inquiry: Inquiry, hold: Held | None) -> Cause:
+    if hold is not None:
+        return "limit"
+    if inquiry.own_share >= OWN:
+        return "itself"
+    if inquiry.suspects and inquiry.suspects[0].confidence >= SURE:
+        return "neighbour"
+    if resource == "cpu" and (inquiry.busy or 0.0) < FULL:
+        return "unclear"
+    return "host" if inquiry.suspects else "unclear"
 
 
 def _steady(suspects: list[Suspect], before: Verdict | None) -> list[Suspect]:

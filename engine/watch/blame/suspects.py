@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.model import REST, Limits, Resource, Suspect
+from engine.model import Limits, Resource, Suspect
 from engine.watch.blame.confidence import confidence
 from engine.watch.blame.evidence import antagonist, share, together
 from engine.watch.blame.held import cores_of
-from engine.watch.blame.window import Tick
+from engine.watch.blame.parties import Parties
+from engine.watch.blame.window import ParentOf, Tick
 
 HALF_LIFE = 15.0  # seconds after which a tick counts half
 LOOKED_AT = 24  # suspects with the most use whose evidence is weighed
@@ -31,10 +32,10 @@ def inquire(
     resource: Resource,
     victim: str,
     ticks: Sequence[Tick],
-    limits: Callable[[str], Limits | None],
-    name: Callable[[str], str],
+    parties: Parties,
 ) -> Inquiry:
     """Weigh the evidence of the last ticks, oldest first."""
+    around = _around(victim, parties.parent_of)
     now = ticks[-1].at
     stall = [tick.stall[resource].get(victim, 0.0) for tick in ticks]
     felt = [waited * 0.5 ** ((now - tick.at) / HALF_LIFE) for waited, tick in zip(stall, ticks, strict=True)]
@@ -45,14 +46,13 @@ def inquire(
                 totals[id] = totals.get(id, 0.0) + weight * used
     whole_felt = sum(felt) or 1.0
     usage = totals.pop(victim, 0.0) / whole_felt
-    mine = limits(victim) or Limits()
+    mine = parties.limits(victim)
     top = sorted(totals, key=totals.__getitem__, reverse=True)[:LOOKED_AT]
     # What is beyond the top is small, and counts in full among all use.
-    harm = {id: _harm(mine, limits(id)) if resource == "cpu" else 1.0 for id in top if not _holds(id, victim)}
-    every = [
-        sum(used * harm.get(id, 1.0) for id, used in tick.use[resource].items() if not _holds(id, victim))
-        for tick in ticks
-    ]
+    harm = {
+        id: _harm(mine, parties.limits(id)) if resource == "cpu" else 1.0 for id in top if id not in around
+    }
+    every = [sum(used * harm.get(id, 1.0) for id, used in tick.use[resource].items()) for tick in ticks]
     busy = _busy(felt, ticks) if resource == "cpu" else None
     found = []
     for id, weight in harm.items():
@@ -61,7 +61,7 @@ def inquire(
         found.append(
             Suspect(
                 id=id,
-                name=name(id),
+                name=parties.name(id),
                 usage=totals[id] / whole_felt,
                 share=round(part, 4),
                 correlation=round(corr, 4),
@@ -73,10 +73,8 @@ def inquire(
     return Inquiry(found[:SHOWN], share(felt, own, every), usage, busy)
 
 
-def _harm(victim: Limits, other: Limits | None) -> float:
+def _harm(victim: Limits, other: Limits) -> float:
     """How much a core's use by another weighs, by what the scheduler lets it take from the victim."""
-    if other is None:
-        return 1.0
     if victim.cpuset and other.cpuset and not cores_of(victim.cpuset) & cores_of(other.cpuset):
         return 0.0
     if other.cpu_idle:
@@ -85,19 +83,15 @@ def _harm(victim: Limits, other: Limits | None) -> float:
     return min(1.0, 2 * his / (his + mine))
 
 
-def _holds(id: str, victim: str) -> bool:
-    """Whether a cgroup of the host is one that the victim lies in, or lies in the victim."""
-    return victim.startswith(f"{id}/") or id.startswith(f"{victim}/")
+def _around(victim: str, parent_of: ParentOf) -> set[str]:
+    """The victim and every cgroup it lies in."""
+    found = {victim}
+    while (victim := parent_of(victim)) and victim not in found:
+        found.add(victim)
+    return found
 
 
 def _busy(felt: Sequence[float], ticks: Sequence[Tick]) -> float | None:
     known = [(weight, tick.busy) for weight, tick in zip(felt, ticks, strict=True) if tick.busy is not None]
     total = sum(weight for weight, _ in known)
     return sum(weight * busy for weight, busy in known) / total if total > 0 else None
-
-
-def names(known: Mapping[str, str]) -> Callable[[str], str]:
-    """Names by id; what is in no cgroup has one too."""
-    return lambda id: (
-        known.get(id) or ("other work on this host" if id == REST else id.rpartition("/")[2] or id)
-    )

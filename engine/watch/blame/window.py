@@ -6,11 +6,14 @@ A tick keeps only those that did either, so that a thousand idle cgroups cost no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from engine.model import RESOURCES, REST, HostSample, Resource, Sample
 from engine.watch.blame.cost import disk_time
+
+ParentOf = Callable[[str], str]
+"""The id of the cgroup that one lies in; empty for none that is watched."""
 
 TICKS = 60
 FELT = 0.02  # a stall below this is none
@@ -35,7 +38,14 @@ class Window:
         self._held = dict[str, int]()  # bytes at the tick before, by id
         self._held_host: int | None = None
 
-    def add(self, at: float, interval: float, host: HostSample, samples: Mapping[str, Sample]) -> Tick:
+    def add(
+        self,
+        at: float,
+        interval: float,
+        host: HostSample,
+        samples: Mapping[str, Sample],
+        parent_of: ParentOf = lambda id: "",
+    ) -> Tick:
         """Take in one tick; `interval` is the seconds it covers."""
         stall: dict[Resource, dict[str, float]] = {resource: {} for resource in RESOURCES}
         cpu, memory, io = dict[str, float](), dict[str, float](), dict[str, float]()
@@ -58,36 +68,27 @@ class Window:
                 taken = _taken(sample, held[id] - self._held.get(id, held[id]), interval)
                 if taken >= LEAST["memory"]:
                     memory[id] = taken
-        self._rest(cpu, memory, io, host, samples, interval)
         self._held = held
+        use: dict[Resource, dict[str, float]] = {
+            "cpu": alone(cpu, parent_of),
+            "memory": alone(memory, parent_of),
+            "io": alone(io, parent_of),
+        }
+        self._rest(use, host, interval)
         busy = None if host.cpu is None or not host.cores else min(host.cpu / host.cores, 1.0)
-        tick = Tick(at, busy, stall, {"cpu": alone(cpu), "memory": alone(memory), "io": alone(io)})
+        tick = Tick(at, busy, stall, use)
         self.ticks.append(tick)
         return tick
 
-    def _rest(
-        self,
-        cpu: dict[str, float],
-        memory: dict[str, float],
-        io: dict[str, float],
-        host: HostSample,
-        samples: Mapping[str, Sample],
-        interval: float,
-    ) -> None:
+    def _rest(self, use: dict[Resource, dict[str, float]], host: HostSample, interval: float) -> None:
         """What the machine used beyond all cgroups that are watched."""
-        outer = [id for id in samples if not _within(id, samples)]
         if host.cpu is not None:
-            _put(cpu, "cpu", host.cpu - sum(cpu.get(id, 0.0) for id in outer))
-        whole = disk_time(host.io_read, host.io_write, host.io_reads, host.io_writes)
-        _put(io, "io", whole - sum(io.get(id, 0.0) for id in outer))
+            _put(use, "cpu", host.cpu)
+        _put(use, "io", disk_time(host.io_read, host.io_write, host.io_reads, host.io_writes))
         if host.memory is not None:
             total = host.memory + (host.cache or 0)
             if self._held_host is not None:
-                _put(
-                    memory,
-                    "memory",
-                    (total - self._held_host) / interval - sum(memory.get(id, 0.0) for id in outer),
-                )
+                _put(use, "memory", (total - self._held_host) / interval)
             self._held_host = total
 
 
@@ -97,32 +98,19 @@ def _taken(sample: Sample, grown: int, interval: float) -> float:
     return max(growth, sample.charged or 0.0)
 
 
-def _put(use: dict[str, float], resource: Resource, rest: float) -> None:
+def _put(use: dict[Resource, dict[str, float]], resource: Resource, whole: float) -> None:
+    rest = whole - sum(use[resource].values())
     if rest >= LEAST[resource]:
-        use[REST] = rest
+        use[resource][REST] = rest
 
 
-def _within(id: str, ids: Mapping[str, object]) -> bool:
-    """Whether a cgroup of the host ("cgroup:/a/b") lies in another one that is watched."""
-    path = id
-    while (cut := path.rfind("/")) > 0:
-        path = path[:cut]
-        if path in ids:
-            return True
-    return False
-
-
-def alone(use: dict[str, float]) -> dict[str, float]:
+def alone(use: dict[str, float], parent_of: ParentOf) -> dict[str, float]:
     """Use without what cgroups inside used: the levels of a tree count once."""
-    inner = [id for id in use if id.startswith("cgroup:")]
-    if not inner:
-        return use
     left = dict(use)
-    for id in inner:
-        path = id
-        while (cut := path.rfind("/")) > 0:
-            path = path[:cut]
-            if path in left:
-                left[path] = max(0.0, left[path] - use[id])
-                break
+    for id, used in use.items():
+        above = parent_of(id)
+        while above and above not in use:
+            above = parent_of(above)
+        if above:
+            left[above] = max(0.0, left[above] - used)
     return left

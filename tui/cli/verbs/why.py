@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     client = engine(args)
     wanted = [client.inspect(ref)["Id"] for ref in args.containers]
     snapshot = settled(client)
-    names = {one.id: one.name for one in snapshot.containers}
+    names = {id: verdicts[0].name for id, verdicts in snapshot.verdicts.items()}
+    names |= {one.id: one.name for one in snapshot.containers}
     if missing := [id for id in wanted if id not in names]:
         raise NotFound(f"container {missing[0][:12]} is gone", "tiffin ps lists those there are")
     shown = wanted or sorted(snapshot.verdicts, key=lambda id: -snapshot.verdicts[id][0].stall)
