@@ -9,12 +9,12 @@ from engine.model.base import JSON as JSON
 from engine.model.base import Noun as Noun
 from engine.model.blame import RESOURCES as RESOURCES
 from engine.model.blame import REST as REST
+from engine.model.blame import Blame as Blame
 from engine.model.blame import Cause as Cause
 from engine.model.blame import Held as Held
-from engine.model.blame import Measure as Measure
 from engine.model.blame import Resource as Resource
+from engine.model.blame import StallMeasure as StallMeasure
 from engine.model.blame import Suspect as Suspect
-from engine.model.blame import Verdict as Verdict
 from engine.model.building import BuildOptions as BuildOptions
 from engine.model.building import BuildProgress as BuildProgress
 from engine.model.config import ContainerConfig as ContainerConfig

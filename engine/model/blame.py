@@ -13,7 +13,7 @@ Cause = Literal["limit", "neighbour", "host", "itself", "unclear"]
 """What a cgroup that stalls is held by: a limit of its own; another cgroup; a machine that many small users fill;
 more work of its own than it can get; or something that these figures do not tell."""
 
-Measure = Literal["psi", "run queue"]
+StallMeasure = Literal["psi", "run queue"]
 """Where a stall is from: the kernel's pressure files, or, where there are none, its threads' waiting."""
 
 REST = "host:rest"
@@ -40,7 +40,7 @@ class Held(Noun, frozen=True, omit_defaults=False):
     device: str = ""
 
 
-class Verdict(Noun, frozen=True, omit_defaults=False):
+class Blame(Noun, frozen=True, omit_defaults=False):
     """What one stalled cgroup waits for, and why."""
 
     id: str
@@ -49,7 +49,7 @@ class Verdict(Noun, frozen=True, omit_defaults=False):
     cause: Cause
     stall: float  # share of the last seconds in which some task of it waited
     since: float  # Unix seconds
-    measure: Measure = "psi"
+    measure: StallMeasure = "psi"
     held: Held | None = None  # also beside a neighbour, where both hold it
     suspects: list[Suspect] = []  # the likeliest first
     busy: float | None = None  # cpu: share of the machine's cores in use

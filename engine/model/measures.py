@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.model.base import Noun
-from engine.model.blame import Verdict
+from engine.model.blame import Blame
 from engine.model.containers import ContainerSummary
 
 
@@ -85,7 +85,7 @@ class Snapshot(Noun, frozen=True):
     containers: list[ContainerSummary]
     samples: dict[str, Sample]  # by container id, running ones only
     undo: dict[str, int] = {}  # by container id: how many limit changes can be undone
-    verdicts: dict[str, list[Verdict]] = {}  # by id, of those that stall: why, the worst resource first
+    verdicts: dict[str, list[Blame]] = {}  # by id, of those that stall: why, the worst resource first
 
 
 class History(Noun, frozen=True):

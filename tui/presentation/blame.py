@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.model import Held, Resource, Suspect, Verdict
+from engine.model import Blame, Held, Resource, Suspect
 from tui.presentation.quantities import cores, exact_cores, rate, share, size
 
 WAITS_FOR: dict[Resource, str] = {"cpu": "for CPU", "memory": "for memory", "io": "for a disk"}
@@ -15,7 +15,7 @@ FLAGS = {
 }  # fmt: skip
 
 
-def waits(verdict: Verdict) -> str:
+def waits(verdict: Blame) -> str:
     """What it suffers: "waits 62 % of the time for CPU"."""
     return f"waits {percent(verdict.stall)} of the time {WAITS_FOR[verdict.resource]}"
 
@@ -39,12 +39,12 @@ def used(resource: Resource, suspect: Suspect) -> str:
     return f"takes {rate(suspect.usage)}"
 
 
-def suspicion(verdict: Verdict, suspect: Suspect) -> str:
+def suspicion(verdict: Blame, suspect: Suspect) -> str:
     """ "setup (1.90 cores, confidence high)"."""
     return f"{suspect.name} ({used(verdict.resource, suspect)}, confidence {certainty(suspect.confidence)})"
 
 
-def why(verdict: Verdict) -> str:
+def why(verdict: Blame) -> str:
     """The cause as a phrase: "suspect: setup (1.90 cores, confidence high)"."""
     suspects = verdict.suspects
     match verdict.cause:
@@ -70,7 +70,7 @@ def why(verdict: Verdict) -> str:
     return "these figures do not tell why"
 
 
-def own(verdict: Verdict) -> str:
+def own(verdict: Blame) -> str:
     """What the victim itself uses of what it waits for."""
     if verdict.resource == "cpu":
         return f"it uses {cores(verdict.usage)} cores itself"
@@ -113,7 +113,7 @@ def _exact(bytes: float) -> str:
     return f"{bytes / (1 << 20):.0f}m"
 
 
-def sentence(name: str, verdict: Verdict) -> str:
+def sentence(name: str, verdict: Blame) -> str:
     """All of it: "word waits 62 % of the time for CPU · suspect: setup (1.90 cores, confidence high)"."""
     return f"{name} {waits(verdict)} · {why(verdict)}"
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engine.model import RESOURCES, Cause, Held, HostSample, Measure, Resource, Sample, Suspect, Verdict
+from engine.model import RESOURCES, Blame, Cause, Held, HostSample, Resource, Sample, StallMeasure, Suspect
 from engine.watch.blame.confidence import SURE
 from engine.watch.blame.held import held
 from engine.watch.blame.parties import Parties
@@ -29,7 +29,7 @@ STALE = 30.0  # seconds; a hole in the ticks from which nothing before it counts
 class Ruling(NamedTuple):
     """A verdict that began or ended."""
 
-    verdict: Verdict
+    verdict: Blame
     begins: bool
 
 
@@ -37,10 +37,10 @@ class Judge:
     """Keeps the last minute and the verdicts of now."""
 
     def __init__(self) -> None:
-        self.verdicts: dict[str, list[Verdict]] = {}
+        self.verdicts: dict[str, list[Blame]] = {}
         self._window = Window()
         self._recent = dict[str, deque[Sample]]()  # of those that stall
-        self._open = dict[tuple[str, Resource], Verdict]()
+        self._open = dict[tuple[str, Resource], Blame]()
         self._judged = dict[tuple[str, Resource], float]()  # when, by the clock of the ticks
 
     def tick(
@@ -67,8 +67,10 @@ class Judge:
             inquiry = inquire(resource, id, list(window), parties)
             hold = held(resource, list(self._recent.get(id, ())), parties.limits(id), host)
             before = self._open.get(key)
-            measured: Measure = "run queue" if resource == "cpu" and samples[id].cpu_some is None else "psi"
-            verdict = Verdict(
+            measured: StallMeasure = (
+                "run queue" if resource == "cpu" and samples[id].cpu_some is None else "psi"
+            )
+            verdict = Blame(
                 id=id,
                 name=parties.name(id),
                 resource=resource,
@@ -129,7 +131,7 @@ class Judge:
         return sorted(found, key=lambda one: (self._judged.get(one[0], 0.0), -one[1]))
 
     def _publish(self) -> None:
-        verdicts = dict[str, list[Verdict]]()
+        verdicts = dict[str, list[Blame]]()
         for (id, _), verdict in self._open.items():
             verdicts.setdefault(id, []).append(verdict)
         for found in verdicts.values():
@@ -149,7 +151,7 @@ def _cause(resource: Resource, inquiry: Inquiry, hold: Held | None) -> Cause:
     return "host" if inquiry.suspects else "unclear"
 
 
-def _steady(suspects: list[Suspect], before: Verdict | None) -> list[Suspect]:
+def _steady(suspects: list[Suspect], before: Blame | None) -> list[Suspect]:
     """The same order, but for who was named last time, unless another is clearly the likelier by now."""
     if before is None or not before.suspects or not suspects:
         return suspects

@@ -6,7 +6,7 @@ import argparse
 
 from engine.client import EngineClient
 from engine.errors import NotFound
-from engine.model import ContainerSummary, Noun, Sample, Snapshot, Verdict
+from engine.model import Blame, ContainerSummary, Noun, Sample, Snapshot
 from tui.cli.door import engine
 from tui.cli.output import print_json
 from tui.cli.parser import Parser
@@ -25,7 +25,7 @@ class Why(Noun, frozen=True, omit_defaults=False):
     id: str
     name: str
     at: float
-    verdicts: list[Verdict]
+    verdicts: list[Blame]
     told: list[str]  # each verdict as a sentence
     sample: Sample | None
 
