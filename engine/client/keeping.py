@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.client.calls import Calls, part
 from engine.client.http import Query
-from engine.model import DiskUse, HistoryStep, Pruned, StoreReport
+from engine.model import DiskUse, HistoryStep, ImageCheck, Pruned, StoreReport
 
 
 class KeepingCalls(Calls):
@@ -17,6 +17,10 @@ class KeepingCalls(Calls):
     def image_tag(self, ref: str, name: str) -> None:
         """Give an image one more name; whoever had it loses it."""
         self._do("POST", f"/tiffin/images/{part(ref, 'image')}/tag", {"repo": name})
+
+    def images_check(self, ref: str = "") -> list[ImageCheck]:
+        """Whether containers of one image, or of all stored ones, can run on this machine, and why not."""
+        return self._get("/tiffin/check", list[ImageCheck], {"image": ref})
 
     def images_verify(self) -> StoreReport:
         """Read the whole store, and say what is wrong with it; takes as long as reading it does."""

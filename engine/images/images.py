@@ -13,19 +13,20 @@ from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from engine.errors import BadRequest, Conflict, KernelError, NotFound, Unsupported
-from engine.images import host, making, names, oci
+from engine.errors import BadRequest, Conflict, KernelError, NotFound, TiffinError, Unsupported
+from engine.images import fitting, host, making, names, oci, platforms
 from engine.images.exchange.exchange import Exchange
 from engine.images.keeping import Keeping
 from engine.images.layers import new_name
 from engine.images.packing import Packed
+from engine.images.platforms import Platform
 from engine.images.shelf import Shelf, in_thread
-from engine.images.store import Stored, name_of, source_of
+from engine.images.store import Stored, source_of
 from engine.images.unpacking import ImportJob, Unpacked
 from engine.images.verify import VerifyJob
 from engine.images.workers import work
 from engine.instance import Instance
-from engine.model import ImageConfig, ImageRemoval, ImageSummary, StoreReport
+from engine.model import ImageCheck, ImageConfig, ImageRemoval, ImageSummary, StoreReport
 
 ID_PREFIX = re.compile("(?:sha256:)?([0-9a-f]{4,64})")
 
@@ -33,6 +34,7 @@ Source = str | os.PathLike[str] | AsyncIterable[bytes]
 Paths = list[Path]  # within the class, `list` is its method
 Sentences = list[str]
 Summaries = list[ImageSummary]
+Checks = list[ImageCheck]
 
 
 class Images:
@@ -46,6 +48,8 @@ class Images:
         self._layers = self._shelf.layers
         self.keeping = Keeping(self._shelf, self._find_stored)
         self.exchange = Exchange(instance, self._shelf, self.get, self._find_stored)
+        self.fitting = self._shelf.fitting
+        self._fitting_here: set[str] = set()  # ids of images that were found to run on this machine
 
     async def open(self) -> None:
         """Make the store's folders, sweep what a killed engine left half-made; once, before all else."""
@@ -75,7 +79,7 @@ class Images:
 
         Raises NotFound; BadRequest where several ids begin so.
         """
-        if _normal(ref) == host.NAME:
+        if names.known(ref) == host.NAME:
             return self._host.summary()
         return self._summary(self._find(ref), self._owners())
 
@@ -92,7 +96,7 @@ class Images:
         )
 
     def _find_stored(self, ref: str) -> Stored:
-        if ref == host.ID or _normal(ref) == host.NAME:
+        if ref == host.ID or names.known(ref) == host.NAME:
             raise Unsupported(
                 "the image host is this machine itself, and not stored in layers",
                 "choose another image; `tiffin import` makes one of a root file system",
@@ -149,14 +153,35 @@ class Images:
         """
         if image.id == host.ID:
             return await self._host.lower()
-        paths = [self._layers.path(diff_id) for diff_id in image.layers]
-        if not all(path.is_dir() for path in paths):
+        if not all(self._layers.path(diff_id).is_dir() for diff_id in image.layers):
+            await self._unpack(self._find(image.id))
+        if image.id not in self._fitting_here:
             stored = self._find(image.id)
-            blobs = [self._store.path(layer.digest) for layer in stored.manifest.layers]
-            async with self._shelf.coming():
-                for diff_id, blob in zip(image.layers, blobs, strict=True):
-                    await self._layers.ready(diff_id, blob)
-        return paths[::-1]
+            await self.fitting.require(stored.manifest, stored.config, f"running {stored.called}")
+            self._fitting_here.add(image.id)
+        return self._layers.stack(image.layers)
+
+    async def _unpack(self, image: Stored) -> None:
+        blobs = [self._store.path(layer.digest) for layer in image.manifest.layers]
+        async with self._shelf.coming():
+            for diff_id, blob in zip(image.config.rootfs.diff_ids, blobs, strict=True):
+                await self._layers.ready(diff_id, blob)
+
+    async def check(self, ref: str = "") -> Checks:
+        """Whether one image's containers, or those of all stored ones, can run here; what is missing is unpacked.
+
+        Raises NotFound.
+        """
+        checks = []
+        for image in [self._find_stored(ref)] if ref else self._store.images():
+            try:
+                if platforms.fit(Platform(image.config.os, image.config.architecture)).rank is not None:
+                    await self._unpack(image)
+            except TiffinError as e:
+                checks.append(fitting.unreadable(image.manifest, image.config, image.names, e))
+            else:
+                checks.append(await self.fitting.check(image.manifest, image.config, image.names))
+        return checks
 
     def host_gaps(self) -> Sentences:
         """What of this machine containers from `host` lack, a sentence each, for the doctor."""
@@ -214,7 +239,9 @@ class Images:
                     os.close(archive)
                 await in_thread(self._discard, temporary)
             try:
-                await self._shelf.change(self._enter, layer, name)
+                manifest, config = self._described(layer)
+                await self.fitting.require(manifest, config, f"importing {name}")
+                await self._shelf.change(self._enter, manifest, config, name)
             except BaseException:
                 self._shelf.give_up([layer.digest], [layer.diff_id])
                 raise
@@ -224,7 +251,7 @@ class Images:
         self._store.path(temporary).unlink(missing_ok=True)
         self._layers.discard(temporary)
 
-    def _enter(self, layer: Unpacked, name: str) -> None:
+    def _described(self, layer: Unpacked) -> tuple[oci.Manifest, oci.Image]:
         created = oci.moment(time.time())
         config = oci.Image(
             architecture=layer.architecture or host.architecture(),
@@ -234,77 +261,32 @@ class Images:
             rootfs=oci.RootFs(diff_ids=[layer.diff_id]),
             history=[oci.Step(created=created, created_by="tiffin import", comment="a root file system")],
         )
+        data = oci.encode(config)
         manifest = oci.Manifest(
             schema_version=2,
             media_type=oci.MANIFEST,
-            config=self._store.put(oci.CONFIG, oci.encode(config)),
+            config=oci.Descriptor(media_type=oci.CONFIG, digest=oci.digest(data), size=len(data)),
             layers=[oci.Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)],
         )
+        return manifest, config
+
+    def _enter(self, manifest: oci.Manifest, config: oci.Image, name: str) -> None:
+        self._store.put(oci.CONFIG, oci.encode(config))
         self._store.tag(self._store.put(oci.MANIFEST, oci.encode(manifest)), name)
 
     async def remove(
         self, ref: str, in_use: Mapping[str, Collection[str]], force: bool = False
     ) -> ImageRemoval:
-        """Take a name away, and delete the image with its last one; `in_use` has container names by image id.
-
-        Layers that another image shares stay. Refused with Conflict while containers stand on the image; with
-        `force` only its names go then, and the image stays until it is removed by its id. By id, an image
-        with several names goes only with `force`. Raises NotFound, Conflict, BadRequest.
-        """
-        if _normal(ref) == host.NAME:
+        """Take a name away, and delete the image with its last one; see `Keeping.remove`."""
+        if ref == host.ID or names.known(ref) == host.NAME:
             raise Conflict(
                 "the image host is this machine itself and cannot be removed", "choose another image"
             )
-        try:
-            removal = await self._shelf.change(self._remove, ref, in_use, force)
-        except NotFound:
-            removal = await self._shelf.change(self._remove_unreadable, ref)
-        await self._shelf.collect()
-        return removal
-
-    def _remove(self, ref: str, in_use: Mapping[str, Collection[str]], force: bool) -> ImageRemoval:
-        image = self._find(ref)
-        by_name = _normal(ref) if _normal(ref) in image.names else ""
-        if by_name and len(image.names) > 1:
-            self._store.untag([by_name])
-            return ImageRemoval(untagged=[by_name])
-        if len(image.names) > 1 and not force:
-            raise Conflict(
-                f"removing image {ref}: it has the names {', '.join(image.names)}",
-                "remove it by each name, or use --force",
-            )
-        if users := in_use.get(image.id, ()):
-            if force and image.names:
-                self._store.untag(image.names)
-                return ImageRemoval(untagged=image.names)
-            raise Conflict(
-                f"removing image {ref}: used by {'container' if len(users) == 1 else 'containers'} "
-                f"{', '.join(sorted(users))}",
-                "remove those first",
-            )
-        garbage = self._store.drop(manifest.digest for manifest in image.manifests)
-        self._shelf.give_up(garbage, image.config.rootfs.diff_ids)
-        return ImageRemoval(untagged=image.names, deleted=[image.id])
-
-    def _remove_unreadable(self, ref: str) -> ImageRemoval:
-        """Take a damaged image out of the index, so that it can be fetched again."""
-        for descriptor in self._store.index().manifests:
-            name = name_of(descriptor)
-            if ref == descriptor.digest or (name and name == _normal(ref)):
-                self._shelf.give_up(self._store.drop([descriptor.digest]), [])
-                return ImageRemoval(untagged=[name] if name else [], deleted=[descriptor.digest])
-        raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
+        return await self.keeping.remove(ref, in_use, force)
 
     async def verify(self, progress: Callable[[int], None] | None = None) -> StoreReport:
         """Read the whole store in a worker and tell what is wrong with it."""
         return await work(VerifyJob(str(self._store.folder)), StoreReport, progress=progress)
-
-
-def _normal(ref: str) -> str:
-    try:
-        return names.normal(ref)
-    except BadRequest:
-        return ""
 
 
 def _open_archive(path: str | os.PathLike[str]) -> int:

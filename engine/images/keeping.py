@@ -6,10 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from engine.errors import Conflict, NotFound
 from engine.images import names, oci
 from engine.images.shelf import Shelf
-from engine.images.store import Stored
-from engine.model import HistoryStep, ImageUse, Pruned
+from engine.images.store import Stored, name_of
+from engine.model import HistoryStep, ImageRemoval, ImageUse, Pruned
 
 Users = Mapping[str, Collection[str]]  # names of containers by image id
 
@@ -70,6 +71,53 @@ class Keeping:
         await self._shelf.change(self._store.tag, manifest, name)
         return name
 
+    async def remove(self, ref: str, in_use: Users, force: bool = False) -> ImageRemoval:
+        """Take a name away, and delete the image with its last one; `in_use` has container names by image id.
+
+        Layers that another image shares stay. Refused with Conflict while containers stand on the image; with
+        `force` only its names go then, and the image stays until it is removed by its id. By id, an image
+        with several names goes only with `force`. Raises NotFound, Conflict, BadRequest.
+        """
+        try:
+            removal = await self._shelf.change(self._remove, ref, in_use, force)
+        except NotFound:
+            removal = await self._shelf.change(self._remove_unreadable, ref)
+        await self._shelf.collect()
+        return removal
+
+    def _remove(self, ref: str, in_use: Users, force: bool) -> ImageRemoval:
+        image = self._find(ref)
+        by_name = names.known(ref) if names.known(ref) in image.names else ""
+        if by_name and len(image.names) > 1:
+            self._store.untag([by_name])
+            return ImageRemoval(untagged=[by_name])
+        if len(image.names) > 1 and not force:
+            raise Conflict(
+                f"removing image {ref}: it has the names {', '.join(image.names)}",
+                "remove it by each name, or use --force",
+            )
+        if users := in_use.get(image.id, ()):
+            if force and image.names:
+                self._store.untag(image.names)
+                return ImageRemoval(untagged=image.names)
+            raise Conflict(
+                f"removing image {ref}: used by {'container' if len(users) == 1 else 'containers'} "
+                f"{', '.join(sorted(users))}",
+                "remove those first",
+            )
+        garbage = self._store.drop(manifest.digest for manifest in image.manifests)
+        self._shelf.give_up(garbage, image.config.rootfs.diff_ids)
+        return ImageRemoval(untagged=image.names, deleted=[image.id])
+
+    def _remove_unreadable(self, ref: str) -> ImageRemoval:
+        """Take a damaged image out of the index, so that it can be fetched again."""
+        for descriptor in self._store.index().manifests:
+            name = name_of(descriptor)
+            if ref == descriptor.digest or (name and name == names.known(ref)):
+                self._shelf.give_up(self._store.drop([descriptor.digest]), [])
+                return ImageRemoval(untagged=[name] if name else [], deleted=[descriptor.digest])
+        raise NotFound(f"there is no image {ref!r}", "see what there is with: tiffin images")
+
     def uses(self, users: Users) -> list[ImageUse]:
         """What room each image takes, those first that would give back most."""
         images = self._store.images()
@@ -105,14 +153,20 @@ class Keeping:
     def reclaimable(self, users: Users, *, all: bool) -> Pruned:
         """What `prune` would do now."""
         going = [image for image in self._store.images() if self._may_go(image, users, all)]
-        return Pruned(images=[_called(image) for image in going], reclaimed=self._reclaimed(going))
+        return Pruned(
+            images=[image.names[0] if image.names else image.id for image in going],
+            reclaimed=self._reclaimed(going),
+        )
 
     async def prune(self, users: Users, *, all: bool) -> Pruned:
         """Delete images without a name that no container stands on, or with `all` every one without containers."""
 
         def drop() -> Pruned:
             going = [image for image in self._store.images() if self._may_go(image, users, all)]
-            told = Pruned(images=[_called(image) for image in going], reclaimed=self._reclaimed(going))
+            told = Pruned(
+                images=[image.names[0] if image.names else image.id for image in going],
+                reclaimed=self._reclaimed(going),
+            )
             garbage = self._store.drop(manifest.digest for image in going for manifest in image.manifests)
             diff_ids = {diff_id for image in going for diff_id in image.config.rootfs.diff_ids}
             self._shelf.give_up(garbage, diff_ids)
@@ -156,7 +210,3 @@ def _steps(config: oci.Image) -> list[oci.Step]:
 def _blobs(image: Stored) -> dict[str, int]:
     parts = [*image.manifests, image.manifest.config, *image.manifest.layers]
     return {part.digest: part.size for part in parts}
-
-
-def _called(image: Stored) -> str:
-    return image.names[0] if image.names else image.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from engine.images.workers import work
 from engine.instance import Instance
 from engine.kernel.paths import remove_tree
 from engine.launch.plan import LaunchPlan
+from engine.rootfs.overlay import OPAQUE
 
 RESERVE = 0.05  # share of the free space that unpacking must leave
 
@@ -38,6 +39,15 @@ class Layers:
     def path(self, diff_id: str) -> Path:
         """Where a layer is, or would be."""
         return self.folder / diff_id.removeprefix("sha256:")
+
+    def stack(self, diff_ids: Sequence[str]) -> list[Path]:
+        """The folders of layers, given lowest first, as overlayfs takes them: topmost first."""
+        found: list[Path] = []
+        for diff_id in reversed(diff_ids):
+            found.append(self.path(diff_id))
+            if _hides_all(found[-1]):  # overlayfs passes over this mark on a layer's own root
+                break
+        return found
 
     def size(self, diff_id: str, otherwise: int) -> int:
         """Bytes of a layer's files; `otherwise` where it was never unpacked."""
@@ -101,7 +111,7 @@ class Layers:
         keep_used = {os.path.basename(folder) for folder in used}
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                name = entry.name.removesuffix(".json")
+                name = entry.name.partition(".")[0]  # notes are named <diff id>.json, <diff id>.about.json
                 if entry.name.startswith(".") or (
                     not name.startswith(PREFIX) and keep is not None and name not in keep | keep_used
                 ):
@@ -119,7 +129,8 @@ class Layers:
                 with contextlib.suppress(FileNotFoundError):
                     path.rename(doomed)
                 _remove(str(doomed))
-                path.with_suffix(".json").unlink(missing_ok=True)
+                for note in (".json", ".about.json"):
+                    path.with_suffix(note).unlink(missing_ok=True)
 
     def discard(self, temporary: str) -> None:
         """Delete what a worker that was ended left under this name."""
@@ -132,6 +143,13 @@ class Layers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _hides_all(layer: Path) -> bool:
+    try:
+        return os.getxattr(layer, OPAQUE) == b"y"
+    except OSError:
+        return False
 
 
 def new_name() -> str:

@@ -43,6 +43,14 @@ def normal(name: str) -> str:
     return f"{path}:{tag}"
 
 
+def known(ref: str) -> str:
+    """The normal form of what may be a name; empty where it is none."""
+    try:
+        return normal(ref)
+    except BadRequest:
+        return ""
+
+
 def for_new(name: str) -> str:
     """The normal form of a name that an image is about to be given; the built-in image's is refused."""
     name = normal(name)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from engine.errors import Corrupt
+from engine.images.fitting import Fitting
 from engine.images.layers import Layers
 from engine.images.store import Store
 from engine.instance import Instance
@@ -22,6 +23,7 @@ class Shelf:
     def __init__(self, instance: Instance) -> None:
         self.store = Store(instance.state / "images")
         self.layers = Layers(instance)
+        self.fitting = Fitting(self.layers)
         self._lock = asyncio.Lock()  # of index.json
         self._incoming = 0  # images on their way in: what they may share is not deleted meanwhile
         self._garbage: set[str] = set()  # blobs, by digest

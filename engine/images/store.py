@@ -35,6 +35,11 @@ class Stored(NamedTuple):
     manifest: oci.Manifest
     config: oci.Image
 
+    @property
+    def called(self) -> str:
+        """What to call it in a sentence."""
+        return self.names[0] if self.names else self.id.removeprefix("sha256:")[:12]
+
 
 class Store:
     """The layout in one folder; one object in the one engine process."""

@@ -13,7 +13,7 @@ import msgspec
 import zstandard
 
 from engine.errors import BadRequest, Corrupt, KernelError
-from engine.images import elf, oci
+from engine.images import oci, packaged
 from engine.images.compression import CHUNK, REMEDY, Compression, decompressed, recognise
 from engine.kernel.paths import remove_tree
 from engine.kernel.syscalls import syncfs
@@ -74,7 +74,7 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
         result = Unpacked(
             diff_id=tape.digest(),
             unpacked=unpacked,
-            architecture=elf.architecture("/"),
+            architecture=packaged.architecture(),
             shell=os.path.isfile("/bin/sh") and os.access("/bin/sh", os.X_OK),
             media_type=source.media_type,
             digest=blob.digest(),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import KernelError, TiffinError
-from engine.images import hiding, packing, unpacking, verify
+from engine.images import hiding, packaged, packing, unpacking, verify
 from engine.images.exchange import archives, inflating
 from engine.launch.confine import confine
 
@@ -30,6 +30,7 @@ Job = (
     | verify.VerifyJob
     | archives.LoadJob
     | inflating.InflateJob
+    | packaged.AboutJob
 )
 
 
@@ -66,6 +67,8 @@ def run(order: Order, progress: Progress) -> msgspec.Struct:
     job = order.job
     if isinstance(job, packing.PackJob):  # has to open layers before it is shut in one of them
         return packing.pack_layer(job, order.parent, progress)
+    if isinstance(job, packaged.AboutJob):
+        return packaged.about(job, order.parent)
     confine(order.parent)
     match job:
         case hiding.HostJob():

@@ -29,6 +29,7 @@ class KeepingRoutes:
             Route("GET", "/tiffin/df", self.disk_use_noun),
             Route("POST", "/tiffin/prune", self.prune),
             Route("GET", "/tiffin/verify", self.verify),
+            Route("GET", "/tiffin/check", self.check),
             Route("GET", "/tiffin/images/{ref:.+}/history", self.history_noun),
             Route("POST", "/tiffin/images/{ref:.+}/tag", self.tag),
         ]
@@ -88,6 +89,10 @@ class KeepingRoutes:
     async def disk_use_noun(self, request: web.Request) -> web.Response:
         """GET /tiffin/df: DiskUse."""
         return answer(await self._house.disk_use())
+
+    async def check(self, request: web.Request) -> web.Response:
+        """GET /tiffin/check: ImageChecks, of one `image` or of all."""
+        return answer(await self._images.check(request.query.get("image", "")))
 
     async def verify(self, request: web.Request) -> web.Response:
         """GET /tiffin/verify: StoreReport."""

@@ -82,6 +82,7 @@ class _One:
             self._check(documents.platform_of(config), wanted)
             self._room(manifest)
             await self._layers(manifest, config)
+            await self._shelf.fitting.require(manifest, config, self._doing)
         except (Corrupt, BadRequest, Unsupported):
             self._shelf.give_up(self._new, self._unpacked)
             raise
