@@ -5,6 +5,7 @@ What the layers say is read once by a worker and kept beside the topmost one, `<
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from engine.images.packaged import AboutJob, version
 from engine.images.platforms import Platform
 from engine.images.workers import work
 from engine.kernel import files
-from engine.model import ImageCheck, Packaged
+from engine.model import ImageCheck, ImageSummary, Packaged
 
 LEAST_KERNEL = "tiffin.kernel.least"
 """Label of a config or annotation of a manifest: the least kernel, such as "6.1", where no C library knows."""
@@ -57,6 +58,20 @@ class Fitting:
         packaged = await work(AboutJob(paths, programs), Packaged)
         files.replace(beside, msgspec.json.encode(_Kept(key, packaged)))
         return packaged
+
+    async def check_host(self, image: ImageSummary) -> ImageCheck:
+        """What this machine itself is: whatever runs on it runs on it."""
+        told = ImageCheck(
+            id=image.id,
+            names=image.names,
+            os=image.os,
+            architecture=image.architecture,
+            verdict="fits",
+            running_kernel=self._kernel,
+        )
+        with contextlib.suppress(TiffinError):
+            return _but(told, packaged=await work(AboutJob(["/"]), Packaged))
+        return told
 
     async def check(self, manifest: oci.Manifest, config: oci.Image, names: Sequence[str] = ()) -> ImageCheck:
         """The verdict on an image; its layers are unpacked unless another system's or CPU's."""

@@ -168,12 +168,13 @@ class Images:
                 await self._layers.ready(diff_id, blob)
 
     async def check(self, ref: str = "") -> Checks:
-        """Whether one image's containers, or those of all stored ones, can run here; what is missing is unpacked.
+        """Whether one image's containers, or those of all, can run here; what is missing is unpacked.
 
         Raises NotFound.
         """
-        checks = []
-        for image in [self._find_stored(ref)] if ref else self._store.images():
+        of_host = ref == host.ID or names.known(ref) == host.NAME
+        checks = [await self.fitting.check_host(self._host.summary())] if of_host or not ref else []
+        for image in [] if of_host else [self._find(ref)] if ref else self._store.images():
             try:
                 if platforms.fit(Platform(image.config.os, image.config.architecture)).rank is not None:
                     await self._unpack(image)
@@ -239,9 +240,7 @@ class Images:
                     os.close(archive)
                 await in_thread(self._discard, temporary)
             try:
-                manifest, config = self._described(layer)
-                await self.fitting.require(manifest, config, f"importing {name}")
-                await self._shelf.change(self._enter, manifest, config, name)
+                await self._shelf.change(self._enter, layer, name)
             except BaseException:
                 self._shelf.give_up([layer.digest], [layer.diff_id])
                 raise
@@ -251,7 +250,7 @@ class Images:
         self._store.path(temporary).unlink(missing_ok=True)
         self._layers.discard(temporary)
 
-    def _described(self, layer: Unpacked) -> tuple[oci.Manifest, oci.Image]:
+    def _enter(self, layer: Unpacked, name: str) -> None:
         created = oci.moment(time.time())
         config = oci.Image(
             architecture=layer.architecture or host.architecture(),
@@ -261,17 +260,12 @@ class Images:
             rootfs=oci.RootFs(diff_ids=[layer.diff_id]),
             history=[oci.Step(created=created, created_by="tiffin import", comment="a root file system")],
         )
-        data = oci.encode(config)
         manifest = oci.Manifest(
             schema_version=2,
             media_type=oci.MANIFEST,
-            config=oci.Descriptor(media_type=oci.CONFIG, digest=oci.digest(data), size=len(data)),
+            config=self._store.put(oci.CONFIG, oci.encode(config)),
             layers=[oci.Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)],
         )
-        return manifest, config
-
-    def _enter(self, manifest: oci.Manifest, config: oci.Image, name: str) -> None:
-        self._store.put(oci.CONFIG, oci.encode(config))
         self._store.tag(self._store.put(oci.MANIFEST, oci.encode(manifest)), name)
 
     async def remove(

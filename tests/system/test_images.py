@@ -126,7 +126,9 @@ async def test_an_archive_is_read_from_a_file(images: Images, tmp_path: Path) ->
     by_stream = await images.import_rootfs(pieces(small_root()), "by-stream")
     assert by_path.layers == by_stream.layers
     assert await images.lower(by_path) == await images.lower(by_stream)
-    assert len(os.listdir(tmp_path / "root/state/layers")) == 2  # one layer and its note
+    assert (
+        len(os.listdir(tmp_path / "root/state/layers")) == 3
+    )  # one layer, and the notes on its size and content
 
 
 async def test_owners_modes_times_links_and_whiteouts(images: Images) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from engine.errors import BadRequest, KernelError
+from engine.errors import BadRequest
 from tui.cli.door import engine
-from tui.cli.output import write_all
+from tui.cli.output import write_all, write_file
 from tui.cli.parser import Parser
 from tui.cli.transfers import Counter
 
@@ -38,25 +36,8 @@ def run(args: argparse.Namespace) -> int:
             for piece in counter.over(saved):
                 write_all(1, piece)
         else:
-            _write(Path(args.output), counter.over(saved))
+            write_file(Path(args.output), counter.over(saved))
     finally:
         counter.close()
         saved.close()
     return 0
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    """A whole archive in place of whatever is there, or nothing; a device or a pipe stays one."""
-    replaced = path.is_file() or not path.exists()
-    draft = path.with_name(f".{path.name}.{os.getpid()}") if replaced else path
-    try:
-        with draft.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        if replaced:
-            draft.replace(path)
-    except OSError as error:
-        raise KernelError.of(f"writing {path}", error, "choose another file with -o") from error
-    finally:
-        if replaced:
-            draft.unlink(missing_ok=True)
