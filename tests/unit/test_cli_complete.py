@@ -25,7 +25,7 @@ def words(*line: str) -> list[str]:
 
 def test_verbs_come_first() -> None:
     assert set(VERBS) < set(words(""))
-    assert words("re") == ["restart", "rename"]
+    assert words("re") == [verb for verb in VERBS if verb.startswith("re")]
     assert words("--root", "/x", "rena") == ["rename"]
     assert words("--root=/x", "rena") == ["rename"]
 
