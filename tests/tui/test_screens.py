@@ -6,7 +6,7 @@ from deck import Deck, deck
 from scripted import T0, container
 
 from engine.errors import Conflict
-from engine.model import Change, History, LimitReading, Process
+from engine.model import Change, FileChange, History, LimitReading, Process
 from tui.deck.screens.help import HelpScreen
 from tui.deck.screens.limits import LimitsScreen
 from tui.deck.screens.main import MainScreen
@@ -40,6 +40,7 @@ def answers(it: Deck) -> None:
         "history": History(id="", at=[T0 - 1, T0], fields={"cpu": [0.1, 0.2], "cpu_some": [0.0, 0.5]}),
         "top": [Process(pid=7, ppid=1, user="0", command="word", cpu_seconds=2, started_at=T0, rss=MiB)],
         "diff": [Change(path="/etc/new", kind="added", size=5), Change(path="/etc/old", kind="deleted")],
+        "change": FileChange(path="/etc/new"),
         "images": [],
         "networks": [],
     }
@@ -136,7 +137,7 @@ class TestDetails:
             await it.tick()
             await it.until(lambda: len(it.calls("top")) >= 2)
             await it.press("4")
-            await it.until(lambda: "1 added · 1 deleted" in it.text())
+            await it.until(lambda: "+ 1 added  − 1 deleted" in it.text())
             asked = len(it.calls("top"))
             await it.tick()
             assert len(it.calls("top")) == asked
@@ -169,7 +170,7 @@ class TestDetails:
             await it.press("enter")
             x = it.line("1  overview").index("changes")
             await it.pilot.click(offset=(x, 1))
-            await it.until(lambda: "1 added · 1 deleted" in it.text())
+            await it.until(lambda: "+ 1 added  − 1 deleted" in it.text())
 
     async def test_limits_open_from_here(self, tmp_path) -> None:
         async with deck(tmp_path) as it:

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
+from engine.model import HistoryStep
 from tui.deck.draw.line import Line, Row
 from tui.deck.images.listing import VERDICTS, Entry
 from tui.deck.theme import Ink, Palette
-from tui.presentation.images import HOST, platform, short_id
-from tui.presentation.quantities import ABSENT, size
+from tui.presentation.images import HOST, platform, short_id, tidy
+from tui.presentation.quantities import size
 from tui.presentation.states import look
 from tui.presentation.text import clip, harmless, pad, width
 from tui.presentation.times import ago, local_stamp
 
 LABELS = 11  # cells
-
-
-class Layer(msgspec.Struct, frozen=True):
-    """One step in the making of an image; without a layer where it changed no file."""
-
-    command: str
-    size: int | None = None  # bytes of its files; None: it has no layer, or the engine does not tell
-    diff_id: str = ""
-    shared: int = 0  # other images that have it
-    created_at: float = 0.0
 
 
 Fact = tuple[str, str, Ink]
@@ -92,21 +81,23 @@ def fact(one: Fact, palette: Palette, current: bool) -> Line:
     return row.add(text, palette.style(ink)).segments
 
 
-def layer(number: int, one: Layer, wide: int, palette: Palette, current: bool) -> Line:
-    """One layer: its number, size, and the command that made it."""
+def layer(number: int, one: HistoryStep, wide: int, palette: Palette, current: bool) -> Line:
+    """One layer: its number, size, whether others share it, and the command that made it."""
     ground: Ink = "selection" if current else "background"
-    has = one.size is not None or bool(one.diff_id)
+    has = bool(one.layer)
     quiet = palette.style("muted", ground)
     row = Row().add("▌" if current else " ", palette.style("selected", ground))
     row.add(pad(str(number) if has else "·", 3, True), quiet)
-    bytes = (size(one.size) if one.size is not None else ABSENT) if has else ""
-    row.add(f" {pad(bytes, 5, True)} ", palette.style("text", ground))
-    row.add(pad("⧉" if one.shared else "", 2), palette.style("cache", ground))
-    command = tidy_command(one.command) or (short_id(one.diff_id) if one.diff_id else "")
-    row.add(
-        clip(harmless(command), max(0, wide - row.cells)), palette.style("text" if has else "muted", ground)
-    )
-    return row.segments
+    row.add(f" {pad(size(one.size) if has else '', 5, True)} ", palette.style("text", ground))
+    row.add(pad("⧉" if one.shared_with else "", 2), palette.style("cache", ground))
+    command = tidy_command(one.command) or one.comment or (short_id(one.layer) if has else "")
+    room = max(0, wide - row.cells)
+    told = harmless(command)
+    if one.shared_with and width(told) + 16 < room:
+        shared = f"  with {', '.join(tidy(harmless(name)) for name in one.shared_with)}"
+        row.add(told, palette.style("text", ground))
+        return row.add(clip(shared, room - width(told)), palette.style("cache", ground)).segments
+    return row.add(clip(told, room), palette.style("text" if has else "muted", ground)).segments
 
 
 def tidy_command(command: str) -> str:
@@ -121,8 +112,13 @@ def tidy_command(command: str) -> str:
     return text
 
 
-def layers(entry: Entry, told: Sequence[Layer] | None) -> list[Layer]:
-    """What the engine told of an image's layers, else their ids alone; lowest first."""
-    if told is not None:
-        return list(told)
-    return [Layer("", None, diff_id) for diff_id in entry.image.layers]
+def numbered(entry: Entry, steps: Sequence[HistoryStep] | None) -> list[tuple[int, HistoryStep]]:
+    """The steps that made an image, the first one first, their layers numbered; before they are told, ids alone."""
+    if not steps:
+        return [(n, HistoryStep(0.0, layer=layer)) for n, layer in enumerate(entry.image.layers, 1)]
+    number = 0
+    found = []
+    for step in reversed(steps):
+        number += bool(step.layer)
+        found.append((number, step))
+    return found

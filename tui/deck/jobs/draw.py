@@ -62,7 +62,7 @@ def part(one: Part, wide: int, palette: Palette, current: bool) -> Line:
 
 def names(wide: int) -> int:
     """Cells for a job's name."""
-    return max(16, min(34, wide // 4))
+    return max(20, min(48, wide * 3 // 10))
 
 
 def bars(wide: int) -> int:

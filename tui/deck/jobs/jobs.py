@@ -15,7 +15,7 @@ KEPT = 20  # ended jobs that are still shown
 class Jobs:
     """Runs them in daemon threads.
 
-    Screens look at `views` at their own pace, so that no flood of progress reaches them; `ended` is called in
+    Screens look at `views` at their own pace, so that no flood of progress reaches them; `changed` is called in
     the app's thread each time that one has ended.
     """
 
@@ -23,14 +23,15 @@ class Jobs:
         self,
         tell: Callable[[Notice], object],
         later: Callable[..., object],
-        ended: Callable[[], object] = lambda: None,
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         self._tell = tell
         self._later = later
-        self._ended = ended
+        self._changed = changed
         self._background = Background()
         self._jobs: list[Job] = []
         self._next = 1
+        self.ended = 0  # how many have
 
     def start(self, verb: Verb, subject: str, work: Callable[[Job], str]) -> Job:
         """Begin one; `work` gets it and returns the sentence that says what came of it."""
@@ -54,10 +55,14 @@ class Jobs:
                 job.end("done", told)
                 self._tell(Notice(told))
             finally:
-                self._later(self._ended)
+                self._later(self._count)
 
         self._background.run(run)
         return job
+
+    def _count(self) -> None:
+        self.ended += 1
+        self._changed()
 
     def job(self, id: int) -> Job | None:
         """One of them."""

@@ -67,8 +67,8 @@ class JobPane(Lines):
         view, part = item
         on = current and self.has_focus
         if part is None:
-            return draw.job(view, self.size.width, palette_of(self), on)
-        return draw.part(part, self.size.width, palette_of(self), on)
+            return draw.job(view, self.room, palette_of(self), on)
+        return draw.part(part, self.room, palette_of(self), on)
 
     def action_cancel(self) -> None:
         self._jobs.cancel(self.chosen)

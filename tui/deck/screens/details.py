@@ -37,6 +37,11 @@ TABS = ("overview", "logs", "processes", "changes", "network", "inspect")
 KEYS = (
     ("details.close", "back"),
     ("details.next_tab", "next tab"),
+    ("changes.open", "compare"),
+    ("changes.reset", "reset"),
+    ("changes.commit", "commit"),
+    ("changes.snapshot", "snapshot"),
+    ("changes.snapshots", "roll back"),
     ("details.search", "search"),
     ("details.next", "next"),
     ("details.again", "look again"),

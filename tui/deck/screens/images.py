@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,14 +13,18 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
 
-from engine.model import ImageSummary
+from engine.client import EngineClient
+from engine.errors import TiffinError
+from engine.model import DiskUse, HistoryStep, ImageSummary
 from tui.deck.asking import Asking
 from tui.deck.draw import columns
 from tui.deck.draw.line import Line, Row, cut
 from tui.deck.engine_link import Link
 from tui.deck.form.fields import Field
 from tui.deck.images import about
+from tui.deck.images.doing import Doing
 from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching
+from tui.deck.jobs.job import Job
 from tui.deck.jobs.pane import JobPane
 from tui.deck.messages import KeyPressed, SortBy
 from tui.deck.store import Store
@@ -28,12 +32,15 @@ from tui.deck.theme import palette_of
 from tui.deck.widgets.drawn import DrawnLine
 from tui.deck.widgets.keybar import KeyBar
 from tui.deck.widgets.lines import Lines
-from tui.presentation.images import HOST
+from tui.presentation.images import HOST, Space
+from tui.presentation.quantities import size
 from tui.presentation.text import clip, harmless
 
 if TYPE_CHECKING:
     from tui.deck.app import DeckApp
 
+T = TypeVar("T")
+LEAST, SHARE = 5, 45  # rows of the list at least, and percent of the height at most
 AGAIN = 3  # ticks between two looks at what the engine has
 KEYS = (
     ("app.help", "keys"),
@@ -72,6 +79,11 @@ class ImagesScreen(Screen[None]):
 
     BINDINGS = [
         Binding("n", "run_image", "run from here", id="images.run"),
+        Binding("p", "pull", "pull from a registry", id="images.pull"),
+        Binding("l", "load", "load from a file", id="images.load"),
+        Binding("t", "tag", "tag", id="images.tag"),
+        Binding("c", "prune", "clean up", id="images.prune"),
+        Binding("d,delete", "remove_image", "remove", id="images.remove"),
         Binding("enter", "look", "its layers", id="images.look"),
         Binding("slash", "filter", "filter", id="images.filter"),
         Binding("less_than_sign", "sort(-1)", "sort column left", id="images.sort_left"),
@@ -84,7 +96,6 @@ class ImagesScreen(Screen[None]):
     ]
     CSS = """
     ImagesScreen { layout: vertical; }
-    ImagesScreen ImageList { height: 1fr; min-height: 4; }
     ImagesScreen #filter { display: none; background: $surface; }
     ImagesScreen #below { height: 1fr; }
     ImagesScreen LayerList { width: 3fr; }
@@ -103,7 +114,17 @@ class ImagesScreen(Screen[None]):
         self._chosen: tuple[str, str] | None = None  # what the cursor is on
         self._refused = ""  # why the engine does not tell
         self._sort, self._descending = "name", False
+        self._use: DiskUse | None = None
+        self._spaces: dict[str, Space] = {}
+        self._steps: dict[str, list[HistoryStep]] = {}
         self._ticks = 0
+        self._ended = 0  # jobs, when the engine was asked last
+        self._doing = Doing(self)
+
+    @property
+    def client(self) -> EngineClient:
+        """What the engine is asked with."""
+        return self._link.client
 
     @property
     def deck(self) -> DeckApp:
@@ -138,11 +159,42 @@ class ImagesScreen(Screen[None]):
 
     def action_again(self) -> None:
         """Ask for everything anew."""
-        self._asking.ask("images", self._link.client.images, self._take, self._untold)
+        self._asking.ask("images", self.client.images, self._take, self._untold)
 
     def _take(self, found: list[ImageSummary]) -> None:
+        before = self._images
         self._images, self._refused = found, ""
+        if found != before:
+            self._asking.ask("use", self.client.disk_use, self._used, self._untold)
         self.sync()
+
+    def _used(self, use: DiskUse) -> None:
+        self._use = use
+        self._spaces = {one.id: Space(one.own, one.shared) for one in use.images}
+        self.sync()
+
+    def ask_engine(self, what: str, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Ask in a thread; an error is said in a corner."""
+
+        def failed(error: TiffinError) -> None:
+            self.notify(str(error), severity="error", timeout=8)
+
+        self._asking.ask(what, work, then, failed)
+
+    def _history(self, image: str) -> None:
+        """Ask how an image was made; where another is chosen by the time of the answer, of that."""
+
+        def take(steps: list[HistoryStep]) -> None:
+            self._steps[image] = steps
+            entry = self.current
+            if entry is not None and entry.image.id not in self._steps:
+                self._history(entry.image.id)
+            self._about()
+
+        def failed(error: TiffinError) -> None:
+            self._steps[image] = []
+
+        self._asking.ask("history", lambda: self.client.image_history(image), take, failed)
 
     def _untold(self, error: Exception) -> None:
         self._refused = str(error)
@@ -150,7 +202,8 @@ class ImagesScreen(Screen[None]):
 
     def _changed(self, store: Store) -> None:
         self._ticks += 1
-        if self._ticks % AGAIN == 0 and self.app.screen is self:
+        ended, self._ended = self._ended, self.deck.jobs.ended
+        if ended != self._ended or (self._ticks % AGAIN == 0 and self.app.screen is self):
             self.action_again()
         self.sync()
 
@@ -164,16 +217,18 @@ class ImagesScreen(Screen[None]):
     def sync(self) -> None:
         """Show what is known now; the cursor stays on its image."""
         containers = self._store.containers.values()
-        found = entries(self._images or (), {}, {}, containers, self._store.now)
+        found = entries(self._images or (), {}, self._spaces, containers, self._store.now)
         self._shown = arranged(
             matching(found, self.query_one("#filter", Field).value), self._sort, self._descending
         )
         keys = [entry.key for entry in self._shown]
         if self._chosen in keys:
             self.image_list.current = keys.index(self._chosen)
-        fitted = columns.fit(COLUMNS, self.image_list.size.width, self._shown)
+        fitted = columns.fit(COLUMNS, self.image_list.room, self._shown)
         palette = palette_of(self)
+        high = max(LEAST, min(len(self._shown) + 1, self.size.height * SHARE // 100))
         with self.app.batch_update():
+            self.image_list.styles.height = high
             self.image_list.show(self._shown, lambda entry, on: columns.draw(entry, fitted, palette, on))
             self.query_one(Header).show(fitted, self._sort, self._descending)
             self.query_one(Title).show(self._headline())
@@ -185,6 +240,10 @@ class ImagesScreen(Screen[None]):
             return self._refused or "asking the engine …"
         stored = sum(1 for image in self._images if image.id != HOST)
         told = f"{stored} stored" if stored else "none stored yet · p pulls one, b builds one, l loads one"
+        if self._use is not None and stored:
+            told += f" · {size(self._use.layers)} unpacked, {size(self._use.blobs)} packed"
+            if self._use.reclaimable:
+                told += f" · {size(self._use.reclaimable)} in no use"
         if len(self._shown) < sum(max(1, len(image.names)) for image in self._images):
             told += f" · {len(self._shown)} match"
         return told + (f" · {self._refused}" if self._refused else "")
@@ -198,14 +257,16 @@ class ImagesScreen(Screen[None]):
             self.layer_list.show((), lambda item, on: [])
             self.fact_list.show((), lambda item, on: [])
             return
-        wide = self.layer_list.size.width
-        found = list(enumerate(about.layers(entry, None), 1))
+        wide = self.layer_list.room
+        if entry.image.id not in self._steps and entry.image.id != HOST:
+            self._history(entry.image.id)
+        found = about.numbered(entry, self._steps.get(entry.image.id))
         self.layer_list.show(
             found,
             lambda item, on: about.layer(item[0], item[1], wide, palette, on and self.layer_list.has_focus),
         )
         self.fact_list.show(
-            about.facts(entry, self.fact_list.size.width), lambda one, on: about.fact(one, palette, on)
+            about.facts(entry, self.fact_list.room), lambda one, on: about.fact(one, palette, on)
         )
 
     def on_lines_moved(self) -> None:
@@ -275,6 +336,32 @@ class ImagesScreen(Screen[None]):
     def action_invert(self) -> None:
         self._descending = not self._descending
         self.sync()
+
+    def action_pull(self) -> None:
+        if not self.deck.refuses():
+            self._doing.pull()
+
+    def action_load(self) -> None:
+        if not self.deck.refuses():
+            self._doing.load()
+
+    def action_tag(self) -> None:
+        entry = self.current
+        if entry is not None and not self.deck.refuses():
+            self._doing.tag(entry)
+
+    def action_prune(self) -> None:
+        if not self.deck.refuses():
+            self._doing.prune()
+
+    def action_remove_image(self) -> None:
+        entry = self.current
+        if entry is not None and not self.deck.refuses():
+            self._doing.remove(entry)
+
+    def follow(self, job: Job) -> None:
+        """Show a job that was just begun."""
+        self.job_pane.sync()
 
     def action_run_image(self) -> None:
         entry = self.current

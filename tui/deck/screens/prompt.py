@@ -81,9 +81,9 @@ class Prompt(ModalScreen[T]):
                 with Horizontal(classes="entry"):
                     yield Static(f" {ask.label}", markup=False)
                     yield (
-                        ChoiceField(ask.default, list(ask.choices), id=ask.key)
+                        ChoiceField(ask.default, list(ask.choices), id=f"ask-{ask.key}")
                         if ask.choices
-                        else Field(ask.default, id=ask.key)
+                        else Field(ask.default, id=f"ask-{ask.key}")
                     )
             yield Static(id="hint", markup=False)
             yield Chips()
@@ -94,20 +94,28 @@ class Prompt(ModalScreen[T]):
         self.query_one("#box").border_title = harmless(self._title)
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
         empty = [ask.key for ask in self._asks.values() if not ask.default and not ask.optional]
-        field = self.query_one(f"#{(empty or list(self._asks))[0]}", Field)
+        field = self._field((empty or list(self._asks))[0])
         field.focus()
         field.cursor_position = len(field.value)
 
+    def _field(self, key: str) -> Field:
+        return self.query_one(f"#ask-{key}", Field)
+
+    @property
+    def _key(self) -> str:
+        """What the focused field asks for."""
+        return (self.focused.id or "").removeprefix("ask-") if self.focused else ""
+
     def _hint(self) -> None:
         focused = self.focused
-        ask = self._asks.get(focused.id or "") if focused else None
+        ask = self._asks.get(self._key)
         self.query_one("#hint", Static).update(f" {ask.hint}" if ask else "")
         choosing = isinstance(focused, ChoiceField)
         chips = self.query_one(Chips)
         chips.display = choosing
         if isinstance(focused, ChoiceField):
             chips.show(focused.choices, focused.value)
-        last = focused is not None and focused.id == list(self._asks)[-1]
+        last = self._key == list(self._asks)[-1]
         bar = self.query_one(KeyBar)
         bar.words = {"prompt.next": self._verb if last else "next"}
         bar.sync()
@@ -129,19 +137,18 @@ class Prompt(ModalScreen[T]):
         self.query_one("#told", Static).update(f" {harmless(text)}" if text else "")
 
     def action_next(self) -> None:
-        focused = self.focused
         keys = list(self._asks)
-        if focused is None or focused.id not in keys or focused.id == keys[-1]:
+        if self._key not in keys[:-1]:
             self.action_answer()
         else:
-            self.query_one(f"#{keys[keys.index(focused.id) + 1]}", Field).focus()
+            self._field(keys[keys.index(self._key) + 1]).focus()
 
     def action_answer(self) -> None:
-        answers = {key: self.query_one(f"#{key}", Field).value.strip() for key in self._asks}
+        answers = {key: self._field(key).value.strip() for key in self._asks}
         for key, ask in self._asks.items():
             if not answers[key] and not ask.optional:
                 self._say(f"{ask.label} is empty: {ask.hint}")
-                self.query_one(f"#{key}", Field).focus()
+                self._field(key).focus()
                 return
         try:
             read = self._read(answers)

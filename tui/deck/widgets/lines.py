@@ -47,6 +47,11 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self._draw: Draw = lambda item, current: []
         self.current = 0
 
+    @property
+    def room(self) -> int:
+        """Cells of a row, without the scroll bar's."""
+        return self.scrollable_content_region.width
+
     def show(self, items: Sequence[Any], draw: Draw, wide: int = 0) -> None:
         """Take what is to be shown; `wide` is the widest row where that may be wider than the view."""
         self._items, self._draw = items, draw

@@ -1,0 +1,1 @@
+"""What a container changed of its image, as a tree, and two texts beside each other."""
