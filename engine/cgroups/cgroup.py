@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
-from engine.cgroups import devices, files, limits
+from engine.cgroups import devices, files, io, limits
 from engine.cgroups.controller import Controller, Missing
 from engine.cgroups.cpu import Cpu
 from engine.cgroups.cpuset import Cpuset
@@ -169,7 +169,7 @@ class Cgroup:
         """The absolute path of the kernel file that a reading was read from; "" where there is none."""
         for name, (_, names) in KINDS.items():
             if reading.name in names and (place := self.hierarchy.place(name, self.path)):
-                return f"{place.folder}/{reading.file}"
+                return f"{place.folder}/{io.file_of(reading) if name == 'io' else reading.file}"
         return ""
 
     def limits(self) -> Limits:

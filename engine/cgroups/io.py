@@ -26,6 +26,7 @@ V1_FILES = {
     "riops": "blkio.throttle.read_iops_device",
     "wiops": "blkio.throttle.write_iops_device",
 }
+V1_THROTTLES = "blkio.throttle.*"  # all of these as one reading's file
 WEIGHT_FILES = {1: ("blkio.bfq.weight",), 2: ("io.weight", "io.bfq.weight")}
 
 
@@ -103,7 +104,7 @@ class Io:
         if self.version == 2:
             file, names = "io.max", {"": "io.max"}
         else:
-            file, names = "blkio.throttle.*", V1_FILES
+            file, names = V1_THROTTLES, V1_FILES
         try:
             for key, name in names.items():
                 for line in files.read(f"{self.folder}/{name}").splitlines():
@@ -124,6 +125,13 @@ class Io:
 def limit_of(text: str) -> IoLimit:
     """The IoLimit in a reading's value, "rbps=… wiops=…"."""
     return IoLimit(**{KEYS[key]: int(value) for key, _, value in (s.partition("=") for s in text.split())})
+
+
+def file_of(reading: LimitReading) -> str:
+    """The file that holds a reading; on v1 an io reading may be of several, and this is the first of them."""
+    if reading.file != V1_THROTTLES or not isinstance(reading.value, str):
+        return reading.file
+    return V1_FILES[reading.value.partition("=")[0]]
 
 
 def number_of(device: str) -> str:

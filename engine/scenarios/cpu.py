@@ -12,11 +12,12 @@ from engine.model import Limits, LimitsChange, Protection
 from engine.scenarios.duel import Duel
 from engine.scenarios.line import typed
 from engine.scenarios.run import Lane
-from engine.scenarios.stage import Message
+from engine.scenarios.stage import Message, Stage
 
 MiB = 1 << 20
 HOGS = 8  # processes a core
 MOST_HOGS = 64
+QUIET = 0.8  # share of the cores that setup gets on a machine with nothing else to do
 OFF = LimitsChange(cpus=None, cpu_weight=None, cpu_idle=False, cpuset=None)
 
 
@@ -83,6 +84,15 @@ class Cpu(Duel):
             case "cpuset":
                 theirs = msgspec.structs.replace(OFF, cpuset=f"1-{last}" if last > 1 else "1")
         return LimitsChange(cpuset="0" if protection == "cpuset" else None), theirs
+
+    async def finish(self, stage: Stage) -> None:
+        """Say so where other work of the machine took part."""
+        got = stage.run.unprotected.tally("").cores
+        if got is not None and got < QUIET * cores():
+            stage.run.note(
+                f"This machine was busy with other work: setup got {got:.2f} of {cores()} cores even unprotected. "
+                "cpu.idle yields to all of that, so less of setup's work is kept than on a quiet machine."
+            )
 
     def tell_victim(self, lane: Lane, message: Message) -> str:
         """The line as far as it was typed."""

@@ -255,9 +255,7 @@ class Duel(Demo):
     def words(self, before: float, after: float, kept: float | None) -> str:
         """The verdict's sentence."""
         kept_words = "" if kept is None else f", {kept:.0%} of {NEIGHBOUR}'s work kept"
-        if after <= 0:
-            return f"{before:.0f} {self.unit} against none{kept_words}."
-        times = before / after
+        times = before / after if after else 0.0
         return f"{times:.0f} × {self.better}{kept_words}." if times >= 1.5 else f"no better{kept_words}."
 
 

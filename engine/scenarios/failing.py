@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.model import Measure
-from engine.scenarios.duel import Duel
+from engine.scenarios.duel import NEIGHBOUR, Duel
 from engine.scenarios.run import Lane
 from engine.scenarios.tally import Tally
 
@@ -21,6 +21,13 @@ class FailingDuel(Duel):
         """See Duel."""
         if took or failed:
             lane.point(100 * failed / (len(took) + failed))
+
+    def words(self, before: float, after: float, kept: float | None) -> str:
+        """See Duel."""
+        what = self.suffering.partition(" ")[0]
+        apart = f"{after:.0f} %" if after else "none"
+        kept_words = "" if kept is None else f"; {kept:.0%} of {NEIGHBOUR}'s work kept"
+        return f"{before:.0f} % of the {what} failed together, {apart} apart{kept_words}."
 
     def measures(self, tally: Tally) -> list[Measure]:
         """See Duel."""

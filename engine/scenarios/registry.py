@@ -13,7 +13,7 @@ from engine.containers.rooms import Rooms
 from engine.model import Limits, LimitsChange, Protection
 from engine.scenarios.failing import FailingDuel
 from engine.scenarios.run import Lane
-from engine.scenarios.stage import Message, Stage
+from engine.scenarios.stage import MOUNTED, Message, Stage
 
 MiB = 1 << 20
 WATCHED = (
@@ -68,14 +68,14 @@ class Registry(FailingDuel):
 
     async def finish(self, stage: Stage) -> None:
         """What the private layers hold; then the wrecked container is reset."""
-        changed = {name: len(await stage.containers.diff(id)) for name, id in stage.ids.items()}
+        changed = {name: await _changed(stage, name) for name in stage.ids}
         stage.run.note(
             f"Paths that differ from the image: {changed['setup']} for setup, {changed['word']} for word."
         )
         began = time.monotonic()
         await stage.reset("protected", "setup")
         took = time.monotonic() - began
-        left = len(await stage.containers.diff(stage.ids["setup"]))
+        left = await _changed(stage, "setup")
         stage.run.note(f"setup was reset and started again in {took * 1000:.0f} ms: {left} paths differ.")
 
     def tell_victim(self, lane: Lane, message: Message) -> str:
@@ -86,6 +86,12 @@ class Registry(FailingDuel):
     def tell_neighbour(self, lane: Lane, message: Message) -> str:
         """See Duel."""
         return f"overwrote {lane.done:,.0f} files".replace(",", " ")
+
+
+async def _changed(stage: Stage, name: str) -> int:
+    """How many paths of a container differ from its image's, but for where the stage is mounted."""
+    changes = await stage.containers.diff(stage.ids[name])
+    return sum(1 for change in changes if change.path != MOUNTED)
 
 
 def _fingerprint() -> tuple[int, str]:

@@ -26,6 +26,7 @@ from engine.model import ContainerConfig, KernelWrite, LaneName, Limits, LimitsA
 from engine.scenarios.run import Lane, Run
 
 LABEL = "tiffin.demo"
+MOUNTED = "/demo"  # where a container has the programs and the line
 FOLDER = "demos"  # below the instance's run folder
 ACTORS = Path(__file__).parent / "actors"
 BOOT = "import sys; sys.path.insert(0, '/demo'); from actors.main import main; main(sys.argv[1:])"
@@ -104,7 +105,7 @@ class Stage:
             image="host",
             command=[*PYTHON, *roles],
             env=[f"LANE={lane}"],
-            mounts=[Mount(type="bind", source=str(self.folder), target="/demo", read_only=True)],
+            mounts=[Mount(type="bind", source=str(self.folder), target=MOUNTED, read_only=True)],
             network=network,
             labels={LABEL: self.run.scenario.name},
             limits=limits,

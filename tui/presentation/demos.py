@@ -15,7 +15,8 @@ def number(measure: Measure) -> str:
     if measure.value is None:
         return "not measured" if measure.why_not else ABSENT
     value = measure.value
-    digits = 0 if measure.unit == "%" or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    whole = float(value).is_integer() and measure.unit in ("", "×")
+    digits = 0 if whole or measure.unit == "%" or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     text = f"{value:,.{digits}f}".replace(",", " ")
     return f"{text} {measure.unit}".replace(" /", "/").rstrip()
 

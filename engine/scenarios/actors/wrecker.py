@@ -33,13 +33,17 @@ def play(wire: Wire) -> None:
 
 
 def files() -> Iterator[str]:
-    """What it is after: the libraries first."""
+    """What it is after: the libraries first. What is mounted into the container is not part of its root."""
+    with open(
+        "/proc/self/mountinfo"
+    ) as lines:  # os.path.ismount is misled by overlayfs, whose files' st_dev differ
+        mounted = {line.split()[4] for line in lines}
     for pattern in LIBRARIES:
         yield from glob.glob(pattern)
     for folder, _, names in os.walk("/etc"):
         for name in names:
             path = f"{folder}/{name}"
-            if os.path.isfile(path) and not os.path.islink(path) and not os.path.ismount(path):
+            if os.path.isfile(path) and not os.path.islink(path) and path not in mounted:
                 yield path
 
 
