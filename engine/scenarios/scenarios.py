@@ -14,9 +14,11 @@ from engine.containers import Containers
 from engine.errors import BadRequest, Conflict, NotFound, TiffinError, Unsupported
 from engine.kernel.paths import delete
 from engine.model import Scenario, ScenarioAsk, ScenarioRun
+from engine.scenarios import rootfs
 from engine.scenarios.cpu import Cpu
 from engine.scenarios.demo import Demo
 from engine.scenarios.disk import Disk
+from engine.scenarios.distributions import Distributions
 from engine.scenarios.forks import Forks
 from engine.scenarios.memory import Memory
 from engine.scenarios.network import Network
@@ -27,7 +29,7 @@ from engine.scenarios.stage import FOLDER, LABEL, Stage
 
 log = logging.getLogger(__name__)
 
-DEMOS: tuple[Demo, ...] = (Cpu(), Memory(), Disk(), Forks(), Network(), Registry(), Ports())
+DEMOS: tuple[Demo, ...] = (Cpu(), Memory(), Disk(), Forks(), Network(), Registry(), Ports(), Distributions())
 SHORTEST, LONGEST = 2.0, 120.0  # seconds
 FRAME = 0.1  # seconds between two frames of a run
 
@@ -47,6 +49,8 @@ class Scenarios:
         for container in stale:
             with contextlib.suppress(TiffinError):
                 await self._containers.remove(container.id, force=True, volumes=True)
+        with contextlib.suppress(TiffinError):
+            await self._containers.remove_image(rootfs.NAME)
         await asyncio.to_thread(delete, self._folder)
 
     def _is_ours(self, id: str) -> bool:

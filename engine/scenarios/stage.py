@@ -11,7 +11,8 @@ import contextlib
 import secrets
 import shutil
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ class Stage:
         self._server: asyncio.Server | None = None
         self._lines: dict[tuple[LaneName, str], asyncio.StreamWriter] = {}
         self._news = asyncio.Condition()
+        self.took = 0.0  # seconds, of the latest start
+        self.afterwards: list[Callable[[], Awaitable[object]]] = []  # done when the containers are gone
         self.ids: dict[str, str] = {}  # container ids by their part's name
+        self.told: asyncio.Queue[Message] = asyncio.Queue()  # what a demo has to wait for
 
     async def __aenter__(self) -> Stage:
         await asyncio.to_thread(self._furnish)
@@ -77,6 +81,9 @@ class Stage:
         for line in self._lines.values():
             line.close()
         await asyncio.gather(*(self._remove(id) for id in self.ids.values()))
+        for undo in self.afterwards:
+            with contextlib.suppress(TiffinError):
+                await undo()
         if self._server is not None:
             self._server.close()
         await asyncio.to_thread(delete, self.folder)
@@ -96,6 +103,7 @@ class Stage:
         *,
         network: str = "none",
         resets: bool = False,
+        mounts: Sequence[Mount] = (),
     ) -> None:
         """Start a container that plays `roles`, and wait until each has reported.
 
@@ -105,9 +113,8 @@ class Stage:
             image="host",
             command=[*PYTHON, *roles],
             env=[f"LANE={lane}"],
-            mounts=[Mount(type="bind", source=str(self.folder), target=MOUNTED, read_only=True)],
+            mounts=list(mounts),
             network=network,
-            labels={LABEL: self.run.scenario.name},
             limits=limits,
             auto_remove=not resets,
             stop_grace=0.0,
@@ -123,12 +130,28 @@ class Stage:
         await PrivateLayers(self.containers).reset(self.ids[name], restart=True, grace=0)
         await self._reported(lane, name, [name])
 
+    def memory(self, name: str) -> int:
+        """Bytes that a container takes now, its page cache too; 0 where this host cannot tell."""
+        cgroup = self.containers.get(self.ids[name]).cgroup
+        place = cgroup.hierarchy.place("memory", cgroup.path)
+        file = "" if place is None else "memory.current" if place.version == 2 else "memory.usage_in_bytes"
+        return int(Path(place.folder, file).read_text()) if place else 0
+
+    async def take_off(self, name: str) -> None:
+        """Remove a container before the end."""
+        await self._remove(self.ids.pop(name))
+
     async def put(self, lane: LaneName, name: str, config: ContainerConfig) -> str:
         """Start a container that is gone when the stage is; the limits it was given count as written."""
+        labels = {**config.labels, LABEL: self.run.scenario.name}
+        mounts = [*config.mounts, Mount(type="bind", source=str(self.folder), target=MOUNTED, read_only=True)]
+        config = msgspec.structs.replace(config, labels=labels, mounts=mounts)
         called = f"demo-{self.run.scenario.name}-{name}-{self.id[:4]}"
+        began = time.monotonic()
         id = await self.containers.create(config, called)
         self.ids[name] = id
         await self.containers.start(id)
+        self.took = time.monotonic() - began
         container = self.containers.get(id)
         for reading in container.cgroup.readings():
             if getattr(config.limits, reading.name) not in (None, False, {}):

@@ -108,7 +108,10 @@ def result(run: ScenarioRun) -> str:
     lines = [run.scenario.title, run.host, ""]
     labels = list(dict.fromkeys(m.label for lane in run.lanes for m in lane.measures))
     rows = [[label, *(_of(lane.measures, label) for lane in run.lanes)] for label in labels]
-    lines.append(table(("", *(lane.title for lane in run.lanes)), rows, right=(1, 2)))
+    facts = list(dict.fromkeys(label for lane in run.lanes for label, _ in lane.facts))
+    rows = [[label, *(dict(lane.facts).get(label, "") for lane in run.lanes)] for label in facts] + rows
+    right = () if facts else (1, 2)
+    lines.append(table(("", *(lane.title for lane in run.lanes)), rows, right=right))
     if len(run.tried) > 1:
         lines.append("")
         lines += [show.tried(one, run.scenario.unit) for one in run.tried]
