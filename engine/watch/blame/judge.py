@@ -18,7 +18,10 @@ from engine.watch.blame.suspects import Inquiry, inquire
 from engine.watch.blame.window import Tick, Window
 
 LASTING = 5  # ticks whose mean is the stall
-BEGIN, END = 0.2, 0.1  # of that mean: a verdict begins, and ends
+BEGIN: dict[Resource, float] = {"cpu": 0.2, "memory": 0.1, "io": 0.2}
+"""Of that mean: a verdict begins; it ends below half of it. Who waits for memory is the slower for longer than it
+waits: what it lost has to be fetched again.
+"""
 MARGIN = 0.1  # of confidence by which another must be likelier than who was named
 FULL = 0.85  # share of the machine's cores in use from which it is full
 OWN = 0.5  # share of all use, from which a cgroup is its own neighbour
@@ -104,7 +107,7 @@ class Judge:
         return sum(tick.stall[resource].get(id, 0.0) for tick in latest) / LASTING
 
     def _end(self, samples: Mapping[str, Sample]) -> list[Ruling]:
-        over = [key for key in self._open if key[0] not in samples or self._mean(*key) < END]
+        over = [key for key in self._open if key[0] not in samples or self._mean(*key) < BEGIN[key[1]] / 2]
         rulings = []
         for key in over:
             rulings.append(Ruling(self._open.pop(key), False))
@@ -124,9 +127,9 @@ class Judge:
             stalls.update(
                 {id: self._mean(id, of) for id, of in self._open if of == resource and id in samples}
             )
-            outer = {parties.parent_of(id) for id, stall in stalls.items() if stall >= END}
+            outer = {parties.parent_of(id) for id, stall in stalls.items() if stall >= BEGIN[resource] / 2}
             for id, stall in stalls.items():
-                if id not in outer and ((id, resource) in self._open or stall >= BEGIN):
+                if id not in outer and ((id, resource) in self._open or stall >= BEGIN[resource]):
                     found.append(((id, resource), stall))
         return sorted(found, key=lambda one: (self._judged.get(one[0], 0.0), -one[1]))
 
