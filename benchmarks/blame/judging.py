@@ -62,3 +62,14 @@ def _summary(name: str, trace: Trace) -> ContainerSummary:
 def judged(traces: Iterable[Trace]) -> list[Outcome]:
     """All of them."""
     return [judge(trace) for trace in traces]
+
+
+def told(outcome: Outcome) -> str:
+    """One line of it."""
+    trace, verdict = outcome.trace, outcome.verdict
+    how = "void" if outcome.void else "right" if outcome.right else "WRONG"
+    stall = f"stall {verdict.stall:.2f} {verdict.cause}" if verdict else "no stall"
+    return (
+        f"{trace.seed:4} {trace.kind:6} {trace.resource:6} {how:5} hogs {','.join(trace.hogs) or '–':14} "
+        f"first {outcome.first or '–':7} {stall:20} accused {','.join(sorted(outcome.accused)) or '–'}"
+    )

@@ -14,7 +14,8 @@ from engine.model import HostSample, Limits, Resource, Sample
 FOLDER = Path(__file__).with_name("traces")
 FIELDS = (
     "cpu", "throttled", "cpu_some", "cpu_full", "cpu_wait", "memory", "cache", "memory_limit", "memory_some",
-    "memory_failures", "memory_highs", "charged", "reclaimed", "io_read", "io_write", "io_reads", "io_writes", "io_some",
+    "memory_failures", "memory_highs", "charged", "reclaimed", "io_read", "io_write", "io_reads", "io_writes",
+    "io_some",
 )  # fmt: skip
 """What blame looks at."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 
+from engine.client.blame import BlameCalls
 from engine.client.building import BuildCalls
 from engine.client.containers import ContainerCalls
 from engine.client.groups import GroupCalls
@@ -27,6 +28,7 @@ class EngineClient(
     ContainerCalls,
     InsideCalls,
     WatchCalls,
+    BlameCalls,
     ImageCalls,
     TransferCalls,
     NetworkCalls,

@@ -21,6 +21,7 @@ from engine.containers.execs import Execs
 from engine.containers.following import Follower
 from engine.containers.layers import HALF_REMOVED, layers_of, root_of
 from engine.containers.processes import processes
+from engine.containers.proving import prove, thaw_left
 from engine.containers.record import Record, new_id, new_name
 from engine.containers.registry import Registry
 from engine.containers.rooms import Rooms
@@ -45,6 +46,8 @@ from engine.model import (
     LimitsApplied,
     LimitsChange,
     Process,
+    Proof,
+    Resource,
     RestartPolicy,
 )
 
@@ -80,6 +83,7 @@ class Containers:
         rooms = await Rooms.open(instance)
         self = cls(rooms)
         rooms.networks.name_of = self.registry.name_of
+        thaw_left(rooms)
         stalls = Stalls(rooms.events)
         rooms.watch.ruled = lambda ruling: stalls.tell(ruling, time.monotonic())
         rooms.watch.start(self.list, self._undo_counts)
@@ -431,6 +435,13 @@ class Containers:
             applied = limits.undo(container)
         self.tell(container, "update", undo="1", **limits.describe(applied.before, applied.after))
         return applied
+
+    async def prove(
+        self, victim: str, suspect: str, resource: Resource, rounds: int, confirm: str, caller: int
+    ) -> Proof:
+        """Freeze a suspect for moments and compare a victim's stall; see proving."""
+        rooms = self.rooms
+        return await prove(rooms, self.registry, victim, suspect, resource, rounds, confirm, caller)
 
     # ── further programs ────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,10 @@ from engine.model.blame import RESOURCES as RESOURCES
 from engine.model.blame import REST as REST
 from engine.model.blame import Blame as Blame
 from engine.model.blame import Cause as Cause
+from engine.model.blame import Evidence as Evidence
 from engine.model.blame import Held as Held
+from engine.model.blame import Line as Line
+from engine.model.blame import Proof as Proof
 from engine.model.blame import Resource as Resource
 from engine.model.blame import StallMeasure as StallMeasure
 from engine.model.blame import Suspect as Suspect

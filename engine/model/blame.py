@@ -59,3 +59,37 @@ class Blame(Noun, frozen=True, omit_defaults=False):
     def accused(self) -> Suspect | None:
         """The neighbour that is held to be the cause."""
         return self.suspects[0] if self.cause == "neighbour" and self.suspects else None
+
+
+class Line(Noun, frozen=True, omit_defaults=False):
+    """What one suspect used, tick by tick."""
+
+    suspect: Suspect
+    use: list[float]
+
+
+class Evidence(Noun, frozen=True, omit_defaults=False):
+    """One victim's stall and its suspects' use over the last minute, on one axis of time."""
+
+    id: str
+    name: str
+    resource: Resource
+    at: list[float]
+    stall: list[float]
+    lines: list[Line]  # the likeliest first
+    blame: Blame | None = None  # of now; None while it does not stall
+
+
+class Proof(Noun, frozen=True, omit_defaults=False):
+    """What came of freezing a suspect for moments: the victim's stall with it and without it."""
+
+    victim: str
+    suspect: str
+    resource: Resource
+    measure: StallMeasure
+    rounds: int
+    seconds: float  # of each moment
+    running: float  # share of the time the victim stalled while the suspect ran
+    frozen: float  # and while it stood still
+    share: float | None  # of the stall that was the suspect's; None where there was none to speak of
+    error: float | None  # ± this, with 95 % confidence; None with one round

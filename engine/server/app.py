@@ -16,6 +16,7 @@ from engine.errors import BadRequest, KernelError
 from engine.instance import Instance
 from engine.scenarios import Scenarios
 from engine.server.archive import ArchiveRoutes
+from engine.server.blame import BlameRoutes
 from engine.server.building import BuildRoutes
 from engine.server.containers import ContainerRoutes
 from engine.server.groups import GroupRoutes
@@ -61,6 +62,7 @@ class Server:
             NetworkRoutes(containers),
             VolumeRoutes(containers),
             GroupRoutes(containers),
+            BlameRoutes(containers),
             ScenarioRoutes(self._scenarios),
             TiffinRoutes(containers, shut_down),
         ):

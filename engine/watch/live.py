@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
 from engine.cgroups import Group
-from engine.model import ContainerSummary, GroupNews, GroupSnapshot, HostSample, Sample, Snapshot
+from engine.model import (
+    ContainerSummary,
+    Evidence,
+    GroupNews,
+    GroupSnapshot,
+    HostSample,
+    Resource,
+    Sample,
+    Snapshot,
+)
 from engine.watch.blame import Judge, Parties, Ruling
 from engine.watch.groups import Groups, Told
 from engine.watch.history import History
@@ -29,6 +38,7 @@ class Watch:
         self._sampler = Sampler(group, counters)
         self.groups = Groups(group, self._sampler.budget, self._sampler.disks)  # of the whole host
         self._judge = Judge()
+        self._parties = Parties({})
         self.ruled: Callable[[Ruling], None] = lambda ruling: None  # called when a verdict begins or ends
         self._interval = interval
         self._views: Callable[[], list[ContainerSummary]] = list
@@ -143,10 +153,14 @@ class Watch:
         return host, samples
 
     def _blame(self, summaries: Mapping[str, ContainerSummary]) -> None:
-        parties = Parties(summaries, self.groups.groups, self._group.name)
+        self._parties = parties = Parties(summaries, self.groups.groups, self._group.name)
         everybody = parties.samples(self._samples, self.groups.samples)
         for ruling in self._judge.tick(time.time(), self._interval, self._host, everybody, parties):
             self.ruled(ruling)
+
+    def evidence(self, id: str, resource: Resource, also: Iterable[str] = ()) -> Evidence:
+        """The last minute of one that stalls, a container or a cgroup, and of its suspects."""
+        return self._judge.evidence(id, resource, self._parties, also)
 
     def _publish(self) -> None:
         if self._poked:

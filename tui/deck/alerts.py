@@ -8,6 +8,7 @@ import msgspec
 
 from engine.model import ContainerSummary
 from tui.deck.store import Store, Trace
+from tui.presentation.blame import sentence
 from tui.presentation.quantities import exact_cores, share
 from tui.presentation.states import failed, why
 
@@ -39,6 +40,9 @@ def alert(store: Store) -> Alert | None:
     if died:
         last = max(died, key=lambda c: c.state.finished_at)
         return Alert(f"{last.name} {why(last.state)}", "failed", last.id)
+    if (blame := store.pressing.blame) is not None:
+        act = " · press x to act" if blame.suspects or blame.held else ""
+        return Alert(f"{sentence(blame.name, blame)}{act}", "stalled", blame.id)
     waits = [
         (stall, id) for id, trace in store.traces.items() if (stall := _waits(trace, store.now)) >= STALL
     ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.model import ContainerSummary, History, HostSample, Limits, Sample, Snapshot
+from tui.deck.pressing import Pressing, signs
 
 MINUTE = 60.0
 ALIVE = ("running", "paused")
@@ -65,6 +66,8 @@ class Store:
         self.traces: dict[str, Trace] = {}
         self.tails: dict[str, list[str]] = {}  # last lines of output, oldest first
         self.busy: dict[str, str] = {}  # what an action is doing to a container now: "stopping"
+        self.pressing = Pressing()  # whose stall is worth a word
+        self.signs: dict[str, str] = {}  # who is a victim, who a suspect, by id
         self.revision = 0  # grows with every change
         self.gone = ""  # why the engine does not answer; empty while it does
         self.stopped = False  # it was stopped on purpose
@@ -91,6 +94,8 @@ class Store:
             self.traces.clear()
         self.snapshot = snapshot
         self.containers = {container.id: container for container in snapshot.containers}
+        self.pressing.take(snapshot.verdicts, self.containers, snapshot.at)
+        self.signs = signs(snapshot.verdicts)
         for gone in self.traces.keys() - self.containers.keys():
             del self.traces[gone]
             self.tails.pop(gone, None)
@@ -102,7 +107,7 @@ class Store:
             trace = self.traces.get(id)
             if trace is None:
                 trace = self.traces[id] = Trace()
-            trace.add(Point(snapshot.at, sample.cpu, sample.cpu_some), snapshot.interval)
+            trace.add(Point(snapshot.at, sample.cpu, sample.cpu_stall), snapshot.interval)
             old = before.get(id)
             if old is not None and old.limits != self.containers[id].limits:
                 trace.turned.append(snapshot.at)

@@ -7,14 +7,26 @@ suspect who was named stays named until another is clearly the likelier.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from engine.model import RESOURCES, Blame, Cause, Held, HostSample, Resource, Sample, StallMeasure, Suspect
+from engine.model import (
+    RESOURCES,
+    Blame,
+    Cause,
+    Evidence,
+    Held,
+    HostSample,
+    Line,
+    Resource,
+    Sample,
+    StallMeasure,
+    Suspect,
+)
 from engine.watch.blame.confidence import SURE
 from engine.watch.blame.held import held
 from engine.watch.blame.parties import Parties
-from engine.watch.blame.suspects import Inquiry, inquire
+from engine.watch.blame.suspects import SHOWN, Inquiry, inquire
 from engine.watch.blame.window import Tick, Window
 
 LASTING = 5  # ticks whose mean is the stall
@@ -82,7 +94,7 @@ class Judge:
                 since=before.since if before else at,
                 measure=measured,
                 held=hold,
-                suspects=_steady(inquiry.suspects, before),
+                suspects=_steady(inquiry.suspects, before)[:SHOWN],
                 busy=inquiry.busy,
                 usage=inquiry.usage,
             )
@@ -91,6 +103,27 @@ class Judge:
                 rulings.append(Ruling(verdict, True))
         self._publish()
         return rulings
+
+    def evidence(self, id: str, resource: Resource, parties: Parties, also: Iterable[str] = ()) -> Evidence:
+        """The last minute of one victim and its suspects, and of `also`; whether it stalls now or not."""
+        ticks = list(self._window.ticks)
+        lines = []
+        if ticks:
+            found = inquire(resource, id, ticks, parties, also).suspects
+            shown = [suspect for place, suspect in enumerate(found) if place < SHOWN or suspect.id in also]
+            lines = [
+                Line(suspect=suspect, use=[tick.use[resource].get(suspect.id, 0.0) for tick in ticks])
+                for suspect in shown
+            ]
+        return Evidence(
+            id=id,
+            name=parties.name(id),
+            resource=resource,
+            at=[tick.at for tick in ticks],
+            stall=[tick.stall[resource].get(id, 0.0) for tick in ticks],
+            lines=lines,
+            blame=self._open.get((id, resource)),
+        )
 
     def _remember(self, tick: Tick, samples: Mapping[str, Sample]) -> None:
         """Keep the latest samples of those that stall now or have a verdict."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.model import Limits, Resource, Suspect
@@ -33,8 +33,9 @@ def inquire(
     victim: str,
     ticks: Sequence[Tick],
     parties: Parties,
+    also: Iterable[str] = (),
 ) -> Inquiry:
-    """Weigh the evidence of the last ticks, oldest first."""
+    """Weigh the evidence of the last ticks, oldest first; that of `also` too, whatever they used."""
     around = _around(victim, parties.parent_of)
     now = ticks[-1].at
     stall = [tick.stall[resource].get(victim, 0.0) for tick in ticks]
@@ -48,6 +49,7 @@ def inquire(
     usage = totals.pop(victim, 0.0) / whole_felt
     mine = parties.limits(victim)
     top = sorted(totals, key=totals.__getitem__, reverse=True)[:LOOKED_AT]
+    top += [id for id in also if id not in top and id != victim]
     # What is beyond the top is small, and counts in full among all use.
     harm = {
         id: _harm(mine, parties.limits(id)) if resource == "cpu" else 1.0 for id in top if id not in around
@@ -62,7 +64,7 @@ def inquire(
             Suspect(
                 id=id,
                 name=parties.name(id),
-                usage=totals[id] / whole_felt,
+                usage=totals.get(id, 0.0) / whole_felt,
                 share=round(part, 4),
                 correlation=round(corr, 4),
                 confidence=round(confidence(resource, part, corr, both, busy), 4),
@@ -70,7 +72,7 @@ def inquire(
         )
     found.sort(key=lambda suspect: (suspect.confidence, suspect.share), reverse=True)
     own = [tick.use[resource].get(victim, 0.0) for tick in ticks]
-    return Inquiry(found[:SHOWN], share(felt, own, every), usage, busy)
+    return Inquiry(found, share(felt, own, every), usage, busy)
 
 
 def _harm(victim: Limits, other: Limits) -> float:

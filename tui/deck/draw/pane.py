@@ -12,7 +12,7 @@ from tui.deck.selection import Gauge
 from tui.deck.store import Trace
 from tui.deck.theme import Ink, Palette
 from tui.presentation.quantities import cores, cores_limit, count, of_limit, share, size, size_limit
-from tui.presentation.states import VICTIM, look
+from tui.presentation.states import SUSPECT, VICTIM, look
 from tui.presentation.text import clip, harmless, pad, width
 from tui.presentation.times import duration
 
@@ -39,6 +39,7 @@ class PaneView(msgspec.Struct, frozen=True):
     gauge: Gauge | None = None  # which one + and − turn
     doing: str = ""  # what an action does to it now: "stopping"
     flashing: bool = False  # that gauge's limit was turned just now
+    sign: str = ""  # victim or suspect
 
 
 def draw(view: PaneView, wide: int, high: int, palette: Palette) -> list[Line]:
@@ -63,12 +64,13 @@ def _framed(view: PaneView, rows: list[Line], wide: int, palette: Palette) -> li
     edge = palette.style("selected" if view.selected else "border")
     glyph, tone = look(view.container.state)
     top = Row().add(box[0] + box[1] + " ", edge).add(f"{glyph} ", palette.style(tone))
-    signs = (" ✓" if view.marked else "") + (f" {VICTIM}" if _waits(view) else "")
+    sign = view.sign or (VICTIM if _waits(view) else "")
+    signs = (" ✓" if view.marked else "") + (f" {sign}" if sign else "")
     if view.doing or view.container.state.status != "running":
         signs += f" {view.doing or view.container.state.status}"
     name = clip(harmless(view.container.name), max(4, wide - top.cells - len(signs) - 4))
     top.add(name, palette.style("text", bold=True))
-    top.add(signs, palette.style("stalled" if _waits(view) else tone)).add(" ", edge)
+    top.add(signs, palette.style("warn" if sign == SUSPECT else "stalled" if sign else tone)).add(" ", edge)
     image = clip(harmless(view.container.image), max(0, wide - top.cells - 6))
     if width(image) < 3:
         image = ""
@@ -83,7 +85,7 @@ def _framed(view: PaneView, rows: list[Line], wide: int, palette: Palette) -> li
 
 
 def _waits(view: PaneView) -> bool:
-    return (view.sample.cpu_some or 0.0) >= STALLED
+    return (view.sample.cpu_stall or 0.0) >= STALLED
 
 
 def _label(view: PaneView, gauge: Gauge, text: str, palette: Palette) -> Segment:
@@ -130,7 +132,7 @@ def _minute(view: PaneView, inner: int, palette: Palette) -> Line:
     scale = cpu_scale(view.container, view.host)
     line = history(view.trace.points, view.trace.turned, view.now, _bar_width(inner), scale, palette)
     row = Row().add(" " * LABEL, palette.style("text")).join(line)
-    stall, throttled = view.sample.cpu_some, view.sample.throttled
+    stall, throttled = view.sample.cpu_stall, view.sample.throttled
     right = Row()
     if throttled is not None and throttled >= 0.005:
         right.add(f"thr{share(throttled):>4} ", palette.style("warn" if throttled >= STALLED else "muted"))

@@ -15,7 +15,7 @@ from tui.deck.selection import Gauge
 from tui.deck.store import ALIVE, Trace
 from tui.deck.theme import Ink, Palette
 from tui.presentation.quantities import ABSENT, cores, cores_limit, count, of_limit, share, size, size_limit
-from tui.presentation.states import VICTIM, look, why
+from tui.presentation.states import SUSPECT, VICTIM, look, why
 from tui.presentation.text import clip, harmless, pad
 from tui.presentation.text import width as cell_width
 from tui.presentation.times import clock, duration
@@ -34,6 +34,7 @@ class RowView(msgspec.Struct, frozen=True):
     trace: Trace
     host: HostSample
     now: float
+    sign: str = ""  # victim or suspect
 
 
 Cell = tuple[str, Ink]
@@ -94,7 +95,7 @@ def _of(view: RowView) -> Cell:
 
 
 def _stall(view: RowView) -> Cell:
-    stall = view.sample.cpu_some
+    stall = view.sample.cpu_stall
     return share(stall), "stalled" if _number(stall) >= STALLED else "muted"
 
 
@@ -116,7 +117,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("of", "of", 4, 5, _of, lambda v: _number(v.sample.cpu) / (v.container.limits.cpus or INFINITE)),
     Column("cpus", "lim", 4, 2, _cpus, lambda v: v.container.limits.cpus or INFINITE),
     Column("throttled", "thr", 4, 8, _throttled, _by("throttled")),
-    Column("stall", "stall", 5, 1, _stall, _by("cpu_some")),
+    Column("stall", "stall", 5, 1, _stall, _by("cpu_stall")),
     Column("minute", "1 min", 12, 7, lambda v: ("", "text"), _by("cpu"), False),
     Column("memory", "MEM", 4, 0, _memory, _by("memory")),
     Column("cache", "+cache", 6, 6, _measured(size, "cache", "muted"), _by("cache")),
@@ -204,10 +205,11 @@ def draw(
     running = state.status in ALIVE
     for column, width in fit.columns:
         if column.key == "name":
-            sign = f" {VICTIM}" if running and _number(view.sample.cpu_some) >= STALLED else ""
+            waits = VICTIM if _number(view.sample.cpu_stall) >= STALLED else ""
+            sign = f" {view.sign or waits}" if running and (view.sign or waits) else ""
             name = clip(harmless(view.container.name), width - len(sign))
             row.add(name, palette.style("text", ground, bold=selected)).add(
-                sign, palette.style("stalled", ground)
+                sign, palette.style("warn" if view.sign == SUSPECT else "stalled", ground)
             )
             row.fill(row.cells + width - len(sign) - cell_width(name) + 1, palette.style("text", ground))
         elif not running and column.key != "image":

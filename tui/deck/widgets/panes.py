@@ -139,6 +139,7 @@ class PaneGrid(ScrollView, can_focus=True, inherit_bindings=False):
             selection.gauge if selected else None,
             doing,
             container.id in selection.flashing,
+            store.signs.get(container.id, ""),
         )
         return pane.draw(view, box.width, box.height, palette)
 

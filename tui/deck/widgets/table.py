@@ -100,7 +100,8 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
         key = (id, id in selection.marked, gauge, id in selection.flashing)
         if (line := self._rows.get(key)) is None:
             trace = store.traces.get(id, rows.NOTHING)
-            view = rows.RowView(store.containers[id], store.sample(id), trace, store.host, store.now)
+            sign = store.signs.get(id, "")
+            view = rows.RowView(store.containers[id], store.sample(id), trace, store.host, store.now, sign)
             line = self._rows[key] = rows.draw(
                 view, self._fit, palette, marked=key[1], gauge=gauge, flashing=key[3]
             )
