@@ -31,7 +31,7 @@ STARTS = 5  # of each, by turns
 SEE = """
 . /etc/os-release 2>/dev/null
 echo "system=${PRETTY_NAME:-does not say}"
-echo "C library=$(ldd --version 2>&1 | head -n 1)"
+echo "C library=$(command -v ldd >/dev/null && ldd --version 2>&1 | head -n 1 || echo none, its programs are static)"
 echo "shell=$(readlink -f /bin/sh)"
 echo "programs=$(ls /bin /sbin /usr/bin /usr/sbin 2>/dev/null | wc -l)"
 echo "kernel, shared=$(uname -r)"

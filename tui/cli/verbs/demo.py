@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         seen = demo(args, args.demo or "", ask)
         if seen is not None and seen.verdict is not None:
             print(result(seen))
+            if args.report:
+                _write(args.report, seen)
         return 0
     if not args.demo:
         raise UsageError("demo: the gallery needs a terminal", "name a demo; tiffin demo --list lists them")
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     assert last is not None
     if last.state == "failed":
         raise TiffinError(f"the demo {args.demo} failed: {last.error}")
+    if args.report:
+        _write(args.report, last)
     if args.json:
         print_json(last)
     else:
@@ -125,6 +129,18 @@ def result(run: ScenarioRun) -> str:
 
 def _of(measures: list[Measure], label: str) -> str:
     return next((show.number(m) for m in measures if m.label == label), "")
+
+
+def _write(path: Path, run: ScenarioRun) -> None:
+    """Write the report; raises TiffinError."""
+    from tui.presentation import report
+
+    text = report.svg(run) if path.suffix == ".svg" else report.html(run)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TiffinError(f"writing {path}: {error.strerror}", "choose another file") from error
+    notice(f"the report is in {path}")
 
 
 def _list(client: EngineClient, as_json: bool) -> int:
