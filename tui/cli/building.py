@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.model import BuildProgress
+from tui.presentation.builds import head, outcome
 from tui.presentation.quantities import size
 from tui.presentation.text import clip, harmless, pad
 
@@ -139,19 +140,3 @@ class Screen(Lines):
             glyph = f"\x1b[{colour}m{glyph}\x1b[0m"
         body = pad(text, width - len(right) - 1) + " " + right if right else clip(text, width)
         return f"{glyph} {body}"
-
-
-def head(progress: BuildProgress) -> str:
-    """Number and text of a step."""
-    return f"{progress.step}/{progress.steps} {harmless(progress.text)}"
-
-
-def outcome(progress: BuildProgress) -> str:
-    """What a step came to."""
-    if progress.what == "cached":
-        return "cached"
-    if not progress.size and progress.seconds < 0.5:
-        return ""
-    return (
-        f"{size(progress.size)}, {progress.seconds:.1f} s" if progress.size else f"{progress.seconds:.1f} s"
-    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from engine.errors import KernelError, TiffinError
+from engine.errors import TiffinError
 from tui.presentation.text import harmless
 
 
@@ -81,20 +80,3 @@ def write_all(fd: int, data: bytes) -> None:
             import select
 
             select.select([], [fd], [])
-
-
-def write_file(path: Path, pieces: Iterable[bytes]) -> None:
-    """A whole archive in place of whatever is there, or nothing; a device or a pipe stays one."""
-    replaced = path.is_file() or not path.exists()
-    draft = path.with_name(f".{path.name}.{os.getpid()}") if replaced else path
-    try:
-        with draft.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        if replaced:
-            draft.replace(path)
-    except OSError as error:
-        raise KernelError.of(f"writing {path}", error, "choose another file with -o") from error
-    finally:
-        if replaced:
-            draft.unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from engine.model import ImageSummary
@@ -12,29 +10,6 @@ from tui.presentation.times import duration
 
 HOST = "host"
 """The id of the built-in image."""
-
-Verdict = Literal["runs", "emulated", "refused", "unknown"]
-GLYPHS: dict[Verdict, str] = {"runs": "✓", "emulated": "≈", "refused": "✕", "unknown": "?"}
-
-
-class Environment(msgspec.Struct, frozen=True):
-    """What an image has in it, and what becomes of it on this kernel."""
-
-    distribution: str  # "Debian 12"
-    libc: str  # "glibc 2.36"
-    least_kernel: str  # "3.2"; empty where nothing tells
-    verdict: Verdict
-    reason: str  # a sentence
-
-    @property
-    def glyph(self) -> str:
-        """The verdict as a sign."""
-        return GLYPHS[self.verdict]
-
-    @property
-    def word(self) -> str:
-        """The verdict as a word."""
-        return self.verdict
 
 
 class Space(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from engine.errors import BadRequest
+from tui import archives
 from tui.cli.door import engine
-from tui.cli.output import write_all, write_file
+from tui.cli.output import write_all
 from tui.cli.parser import Parser
 
 
@@ -27,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
         for piece in pieces:
             write_all(1, piece)
     else:
-        write_file(Path(args.output), pieces)
+        archives.write(Path(args.output), pieces)
     return 0

@@ -6,14 +6,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from engine.errors import BadRequest
+from tui import archives
 from tui.cli.door import engine
 from tui.cli.parser import Parser
 from tui.cli.transfers import Counter, follow
-
-PIECE = 1 << 18  # bytes
 
 
 def arguments(parser: Parser) -> None:
@@ -45,22 +43,5 @@ def _archive(path: str) -> Iterator[bytes]:
     if path == "-":
         if sys.stdin.isatty():
             raise BadRequest("standard input is a terminal, not an archive", "pipe one in, or name a file")
-        return _pieces(sys.stdin.buffer)
-    if Path(path).is_dir():
-        if not Path(path, "index.json").is_file():
-            raise BadRequest(
-                f"{path} is a folder, but no OCI layout: it has no index.json", "name an archive"
-            )
-        from engine.client.packing import packed
-
-        return packed(Path(path), "")
-    try:
-        return _pieces(Path(path).open("rb"))
-    except OSError as error:
-        raise BadRequest(f"reading {path}: {error.strerror}", "name an archive of images") from error
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece
+        return archives.pieces(sys.stdin.buffer)
+    return archives.opened(Path(path))

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from engine.errors import BadRequest
+from tui import archives
 from tui.cli.door import engine
-from tui.cli.output import write_all, write_file
+from tui.cli.output import write_all
 from tui.cli.parser import Parser
 from tui.cli.transfers import Counter
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
             for piece in counter.over(saved):
                 write_all(1, piece)
         else:
-            write_file(Path(args.output), counter.over(saved))
+            archives.write(Path(args.output), counter.over(saved))
     finally:
         counter.close()
         saved.close()

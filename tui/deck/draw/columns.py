@@ -48,6 +48,11 @@ def fit(columns: Sequence[Column[T]], wide: int, items: Sequence[T] = ()) -> Fit
         if column.most
     }
     growing = [column for column in shown if column.most]
+    if growing and not growing[0].rank:  # what a row is called comes before everything else
+        first = growing.pop(0)
+        grown = max(0, min(spare, wanted[first.key] - widths[first.key]))
+        widths[first.key] += grown
+        spare -= grown
     while spare and growing:
         growing = [column for column in growing if widths[column.key] < wanted[column.key]]
         for column in growing[:spare]:

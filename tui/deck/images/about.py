@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.model import HistoryStep
+from engine.model import HistoryStep, ImageCheck
 from tui.deck.draw.line import Line, Row
 from tui.deck.images.listing import VERDICTS, Entry
 from tui.deck.theme import Ink, Palette
+from tui.presentation import checks
 from tui.presentation.images import HOST, platform, short_id, tidy
 from tui.presentation.quantities import size
 from tui.presentation.states import look
@@ -22,7 +23,7 @@ Fact = tuple[str, str, Ink]
 
 def facts(entry: Entry, wide: int) -> list[Fact]:
     """Label, text and colour, a row each; long texts go on in the next row."""
-    image, told, config = entry.image, entry.environment, entry.image.config
+    image, check, config = entry.image, entry.check, entry.image.config
     found: list[Fact] = []
 
     def fact(label: str, text: str, ink: Ink = "text") -> None:
@@ -30,9 +31,12 @@ def facts(entry: Entry, wide: int) -> list[Fact]:
             rows = wrapped(harmless(text), max(12, wide - LABELS - 2))
             found.extend((label if not place else "", row, ink) for place, row in enumerate(rows))
 
-    if told:
-        fact("here", f"{told.glyph} {told.reason or told.word}", VERDICTS[told.verdict])
-        fact("inside", " · ".join(part for part in (told.distribution, told.libc) if part))
+    if check:
+        here = f"{checks.WORDS[check.verdict]}, on Linux {check.running_kernel}"
+        verdict = f"{checks.GLYPH[check.verdict]} {check.reason or here}"
+        fact("here", verdict, VERDICTS[check.verdict])
+        fact("", check.remedy and f"→ {check.remedy}")
+        fact("inside", " · ".join(part for part in _inside(check) if part))
     fact("for", platform(image) if image.id != HOST else "this machine")
     if entry.users:
         fact("used by", ", ".join(f"{look(user.state).glyph} {user.name}" for user in entry.users))
@@ -54,6 +58,18 @@ def facts(entry: Entry, wide: int) -> list[Fact]:
     fact("id", short_id(image.id) if image.id != HOST else "", "muted")
     fact("digest", image.digest, "muted")
     return found
+
+
+def _inside(check: ImageCheck) -> tuple[str, ...]:
+    packaged = check.packaged
+    least = f"for Linux {packaged.kernel} or later, says {packaged.kernel_from}" if packaged.kernel else ""
+    machine = f"programs for {packaged.machine}" if packaged.machine not in ("", check.architecture) else ""
+    return (
+        packaged.distribution,
+        checks.library(check) if packaged.libc or packaged.static else "",
+        least,
+        machine,
+    )
 
 
 def wrapped(text: str, wide: int) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from engine.model import ContainerSummary, ImageSummary
+from engine.model import ContainerSummary, ImageCheck, ImageSummary
 from tui.deck.draw.columns import Column
 from tui.deck.store import ALIVE
 from tui.deck.theme import Ink
-from tui.presentation.images import HOST, Environment, Space, age, short_id, tidy
+from tui.presentation import checks
+from tui.presentation.images import HOST, Space, age, short_id, tidy
 from tui.presentation.quantities import ABSENT, size
 from tui.presentation.text import harmless
 
@@ -20,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     name: str  # "name:tag", or "" for an image without a name
     image: ImageSummary
-    environment: Environment | None = None
+    check: ImageCheck | None = None
     space: Space | None = None
     users: tuple[ContainerSummary, ...] = ()
     now: float = 0.0
@@ -44,7 +45,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def entries(
     images: Iterable[ImageSummary],
-    environments: dict[str, Environment],
+    found: dict[str, ImageCheck],
     spaces: dict[str, Space],
     containers: Iterable[ContainerSummary],
     now: float,
@@ -57,7 +58,7 @@ def entries(
         Entry(
             name,
             image,
-            environments.get(image.id),
+            found.get(image.id),
             spaces.get(image.id),
             tuple(users.get(image.id, ())),
             now,
@@ -68,6 +69,18 @@ def entries(
     ]
 
 
+def steps_of_builds(images: Sequence[ImageSummary], containers: Iterable[ContainerSummary]) -> set[str]:
+    """Ids of what builds keep for the next time: without a name or container, and below another image."""
+    used = {container.image_id for container in containers}
+    below = {tuple(image.layers[:n]) for image in images for n in range(1, len(image.layers))}
+    named = {tuple(image.layers) for image in images if image.names}
+    return {
+        image.id
+        for image in images
+        if not image.names and image.id not in used and tuple(image.layers) in below | named
+    }
+
+
 def matching(found: Sequence[Entry], text: str) -> list[Entry]:
     """Those that have all words of `text` in what they show."""
     words = text.lower().split()
@@ -75,8 +88,10 @@ def matching(found: Sequence[Entry], text: str) -> list[Entry]:
 
 
 def _text(entry: Entry) -> str:
-    told = entry.environment
-    about = f"{told.distribution} {told.libc} {told.word}" if told else ""
+    check = entry.check
+    about = (
+        f"{checks.distribution(check)} {checks.library(check)} {checks.WORDS[check.verdict]}" if check else ""
+    )
     users = " ".join(user.name for user in entry.users)
     return f"{entry.title} {entry.image.id} {about} {users}".lower()
 
@@ -94,7 +109,10 @@ def _name_order(entry: Entry) -> tuple[bool, str]:
 # ── columns ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 Cell = tuple[str, Ink]
-VERDICTS: dict[str, Ink] = {"runs": "running", "refused": "failed", "emulated": "waiting", "unknown": "muted"}
+VERDICTS: dict[str, Ink] = {
+    "fits": "running", "emulated": "waiting", "refused": "failed", "unreadable": "failed",
+}  # fmt: skip
+UNTOLD: Cell = ("…", "muted")
 
 
 def _title(entry: Entry) -> Cell:
@@ -102,22 +120,31 @@ def _title(entry: Entry) -> Cell:
 
 
 def _distribution(entry: Entry) -> Cell:
-    told = entry.environment
-    return (harmless(told.distribution) or ABSENT, "text") if told else ("…", "muted")
+    return (harmless(checks.distribution(entry.check)), "text") if entry.check else UNTOLD
 
 
 def _libc(entry: Entry) -> Cell:
-    return (harmless(entry.environment.libc) or ABSENT if entry.environment else "…"), "muted"
+    return (harmless(checks.library(entry.check)), "muted") if entry.check else UNTOLD
 
 
 def _kernel(entry: Entry) -> Cell:
-    least = entry.environment.least_kernel if entry.environment else ""
-    return (f"≥ {harmless(least)}" if least else ABSENT), "muted"
+    if entry.check is None:
+        return UNTOLD
+    refused = entry.check.verdict == "refused" and bool(entry.check.packaged.kernel)
+    return harmless(checks.kernel(entry.check)), "failed" if refused else "muted"
 
 
 def _here(entry: Entry) -> Cell:
-    told = entry.environment
-    return (f"{told.glyph} {told.word}", VERDICTS[told.verdict]) if told else ("…", "muted")
+    check = entry.check
+    return (
+        (f"{checks.GLYPH[check.verdict]} {checks.WORDS[check.verdict]}", VERDICTS[check.verdict])
+        if check
+        else UNTOLD
+    )
+
+
+def _told(entry: Entry, tell: Callable[[ImageCheck], str]) -> str:
+    return tell(entry.check) if entry.check else ""
 
 
 def _own(entry: Entry) -> Cell:
@@ -152,13 +179,10 @@ def _own_bytes(entry: Entry) -> int:
 
 COLUMNS: tuple[Column[Entry], ...] = (
     Column("name", "NAME", 14, 0, _title, lambda e: _name_order(e), False, 44),
-    Column(
-        "distribution", "DISTRIBUTION", 13, 2, _distribution,
-        lambda e: e.environment.distribution if e.environment else "", False, 26,
-    ),
-    Column("libc", "LIBC", 10, 5, _libc, lambda e: e.environment.libc if e.environment else "", False, 14),
-    Column("kernel", "LINUX", 6, 4, _kernel, lambda e: _version(e), False, 8),
-    Column("here", "HERE", 9, 1, _here, lambda e: e.environment.word if e.environment else "", False),
+    Column("distribution", "DISTRIBUTION", 13, 2, _distribution, lambda e: _told(e, checks.distribution), False, 32),
+    Column("libc", "C LIBRARY", 10, 5, _libc, lambda e: _told(e, checks.library), False, 14),
+    Column("kernel", "LINUX", 7, 4, _kernel, lambda e: _version(e), False, 10),
+    Column("here", "HERE", 11, 1, _here, lambda e: e.check.verdict if e.check else "", False),
     Column("size", "SIZE", 4, 1, _size, lambda e: e.image.size),
     Column("own", "own", 4, 3, _own, _own_bytes),
     Column("shared", "shared", 6, 3, _shared, lambda e: e.space.shared if e.space else 0),
@@ -169,5 +193,5 @@ BY_KEY = {column.key: column for column in COLUMNS}
 
 
 def _version(entry: Entry) -> tuple[int, ...]:
-    least = entry.environment.least_kernel if entry.environment else ""
+    least = entry.check.packaged.kernel if entry.check else ""
     return tuple(int(number) for number in least.split(".") if number.isdigit())

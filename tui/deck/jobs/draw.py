@@ -15,6 +15,7 @@ ENDED: dict[State, tuple[str, Ink]] = {
     "runs": ("", "used"), "done": ("✓", "running"), "failed": ("✕", "failed"), "cancelled": ("○", "muted"),
 }  # fmt: skip
 FIGURES = 26  # cells right of a bar: " 32M / 48M  12M/s  3m 12s"
+STATUS = 26  # cells for what became of a step
 LEAST_BAR, MOST_BAR = 8, 40
 
 
@@ -47,6 +48,11 @@ def part(one: Part, wide: int, palette: Palette, current: bool) -> Line:
     ground: Ink = "selection" if current else "background"
     quiet = palette.style("muted", ground)
     row = Row().add("▌" if current else " ", palette.style("selected", ground)).add("  ", quiet)
+    if one.total is None and not one.done:  # a step, which has words instead of bytes
+        row.add(pad(f"  {harmless(one.label)}", max(names(wide), wide - STATUS)), quiet).add(" ", quiet)
+        style = palette.style("running" if one.finished else "used", ground)
+        row.add(f"{'✓' if one.finished else '●'} {harmless(one.status)}", style)
+        return cut(row.fill(wide, quiet).segments, wide)
     row.add(pad(f"  {harmless(one.label)}", names(wide)), quiet).add(" ", quiet)
     if one.finished:
         told = f"✓ {size(one.total if one.total is not None else one.done)} {harmless(one.status)}"
@@ -55,8 +61,7 @@ def part(one: Part, wide: int, palette: Palette, current: bool) -> Line:
         row.join(bar(one.done / one.total, bars(wide), "used", palette))
         row.add(_figures(one.done, one.total, one.rate), quiet).add(f"  {harmless(one.status)}", quiet)
     else:
-        told = f"{size(one.done)} {harmless(one.status)}" if one.done else harmless(one.status) or "waiting"
-        row.add(told, quiet)
+        row.add(f"{size(one.done)} {harmless(one.status)}", quiet)
     return cut(row.fill(wide, quiet).segments, wide)
 
 

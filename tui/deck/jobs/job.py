@@ -94,6 +94,7 @@ class Job:
         self._ended = 0.0
         self._cancelled = False
         self._holds: Closable | None = None
+        self.made = ""  # id of the image that came of it
 
     # ── told by its thread ──────────────────────────────────────────────────────────────────────────────────
 

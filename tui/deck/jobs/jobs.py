@@ -32,6 +32,7 @@ class Jobs:
         self._jobs: list[Job] = []
         self._next = 1
         self.ended = 0  # how many have
+        self._last_made = ""
 
     def start(self, verb: Verb, subject: str, work: Callable[[Job], str]) -> Job:
         """Begin one; `work` gets it and returns the sentence that says what came of it."""
@@ -55,13 +56,14 @@ class Jobs:
                 job.end("done", told)
                 self._tell(Notice(told))
             finally:
-                self._later(self._count)
+                self._later(self._count, job)
 
         self._background.run(run)
         return job
 
-    def _count(self) -> None:
+    def _count(self, job: Job) -> None:
         self.ended += 1
+        self._last_made = job.made
         self._changed()
 
     def job(self, id: int) -> Job | None:
@@ -76,6 +78,11 @@ class Jobs:
     def running(self) -> list[Job]:
         """Those that have not ended, the newest first."""
         return [job for job in reversed(self._jobs) if job.runs]
+
+    @property
+    def last_made(self) -> str:
+        """The image that the last work to end made; empty where it made none."""
+        return self._last_made
 
     def cancel(self, id: int) -> None:
         """End one early."""

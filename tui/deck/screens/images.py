@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from engine.client import EngineClient
 from engine.errors import TiffinError
-from engine.model import DiskUse, HistoryStep, ImageSummary
+from engine.model import DiskUse, HistoryStep, ImageCheck, ImageSummary
 from tui.deck.asking import Asking
 from tui.deck.draw import columns
 from tui.deck.draw.line import Line, Row, cut
@@ -23,7 +23,7 @@ from tui.deck.engine_link import Link
 from tui.deck.form.fields import Field
 from tui.deck.images import about
 from tui.deck.images.doing import Doing
-from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching
+from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching, steps_of_builds
 from tui.deck.jobs.job import Job
 from tui.deck.jobs.pane import JobPane
 from tui.deck.messages import KeyPressed, SortBy
@@ -80,7 +80,10 @@ class ImagesScreen(Screen[None]):
     BINDINGS = [
         Binding("n", "run_image", "run from here", id="images.run"),
         Binding("p", "pull", "pull from a registry", id="images.pull"),
+        Binding("b", "build", "build from a folder", id="images.build"),
         Binding("l", "load", "load from a file", id="images.load"),
+        Binding("s", "save", "save to a file", id="images.save"),
+        Binding("P", "push", "push to a registry", id="images.push"),
         Binding("t", "tag", "tag", id="images.tag"),
         Binding("c", "prune", "clean up", id="images.prune"),
         Binding("d,delete", "remove_image", "remove", id="images.remove"),
@@ -89,6 +92,7 @@ class ImagesScreen(Screen[None]):
         Binding("less_than_sign", "sort(-1)", "sort column left", id="images.sort_left"),
         Binding("greater_than_sign", "sort(1)", "sort column right", id="images.sort_right"),
         Binding("I", "invert", "invert order", id="images.invert"),
+        Binding("A", "all", "steps of builds too", id="images.all"),
         Binding("r", "again", "look again", id="images.again"),
         Binding("tab", "turn(1)", "next part", id="images.next_part", priority=True),
         Binding("shift+tab", "turn(-1)", "part before", id="images.previous_part", priority=True),
@@ -115,9 +119,13 @@ class ImagesScreen(Screen[None]):
         self._refused = ""  # why the engine does not tell
         self._sort, self._descending = "name", False
         self._use: DiskUse | None = None
+        self._checks: dict[str, ImageCheck] = {}
         self._spaces: dict[str, Space] = {}
         self._steps: dict[str, list[HistoryStep]] = {}
         self._ticks = 0
+        self._all = False  # whether what builds keep is shown too
+        self._steps_of_builds: set[str] = set()
+        self._made_now = ""  # id of an image to be chosen as soon as it is there
         self._ended = 0  # jobs, when the engine was asked last
         self._doing = Doing(self)
 
@@ -166,12 +174,28 @@ class ImagesScreen(Screen[None]):
         self._images, self._refused = found, ""
         if found != before:
             self._asking.ask("use", self.client.disk_use, self._used, self._untold)
+            self._check()
         self.sync()
 
     def _used(self, use: DiskUse) -> None:
         self._use = use
         self._spaces = {one.id: Space(one.own, one.shared) for one in use.images}
         self.sync()
+
+    def _check(self) -> None:
+        """Ask whether the images run here, one by one, since each has to be looked into; the chosen one first."""
+        entry = self.current
+        ids = [*([entry.image.id] if entry else []), *(image.id for image in self._images or ())]
+        id = next((id for id in ids if id not in self._checks), None)
+        if id is None:
+            return
+
+        def take(found: list[ImageCheck]) -> None:
+            self._checks |= {check.id: check for check in found}
+            self.sync()
+            self._check()
+
+        self._asking.ask("check", lambda: self.client.images_check(id), take, self._untold)
 
     def ask_engine(self, what: str, work: Callable[[], T], then: Callable[[T], object]) -> None:
         """Ask in a thread; an error is said in a corner."""
@@ -203,6 +227,8 @@ class ImagesScreen(Screen[None]):
     def _changed(self, store: Store) -> None:
         self._ticks += 1
         ended, self._ended = self._ended, self.deck.jobs.ended
+        if ended != self._ended:
+            self._made_now = self.deck.jobs.last_made
         if ended != self._ended or (self._ticks % AGAIN == 0 and self.app.screen is self):
             self.action_again()
         self.sync()
@@ -217,11 +243,20 @@ class ImagesScreen(Screen[None]):
     def sync(self) -> None:
         """Show what is known now; the cursor stays on its image."""
         containers = self._store.containers.values()
-        found = entries(self._images or (), {}, self._spaces, containers, self._store.now)
+        self._steps_of_builds = steps_of_builds(self._images or (), containers)
+        images = [
+            image
+            for image in self._images or ()
+            if self._all or image.id not in self._steps_of_builds or image.id == self._made_now
+        ]
+        found = entries(images, self._checks, self._spaces, containers, self._store.now)
         self._shown = arranged(
             matching(found, self.query_one("#filter", Field).value), self._sort, self._descending
         )
         keys = [entry.key for entry in self._shown]
+        for key in keys:
+            if key[0] == self._made_now:  # what has just come is what its user wants next
+                self._chosen, self._made_now = key, ""
         if self._chosen in keys:
             self.image_list.current = keys.index(self._chosen)
         fitted = columns.fit(COLUMNS, self.image_list.room, self._shown)
@@ -238,13 +273,16 @@ class ImagesScreen(Screen[None]):
     def _headline(self) -> str:
         if self._images is None:
             return self._refused or "asking the engine …"
-        stored = sum(1 for image in self._images if image.id != HOST)
+        steps = self._steps_of_builds
+        stored = sum(1 for image in self._images if image.id != HOST and image.id not in steps)
         told = f"{stored} stored" if stored else "none stored yet · p pulls one, b builds one, l loads one"
         if self._use is not None and stored:
             told += f" · {size(self._use.layers)} unpacked, {size(self._use.blobs)} packed"
             if self._use.reclaimable:
                 told += f" · {size(self._use.reclaimable)} in no use"
-        if len(self._shown) < sum(max(1, len(image.names)) for image in self._images):
+        if steps:
+            told += f" · {len(steps)} steps of builds{'' if self._all else ', A shows them'}"
+        if self.query_one("#filter", Field).value:
             told += f" · {len(self._shown)} match"
         return told + (f" · {self._refused}" if self._refused else "")
 
@@ -279,6 +317,9 @@ class ImagesScreen(Screen[None]):
     # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def action_look(self) -> None:
+        if self.job_pane.has_focus:
+            self.open_job(self.job_pane.chosen)
+            return
         self.layer_list.focus()
         self._about()
 
@@ -354,14 +395,39 @@ class ImagesScreen(Screen[None]):
         if not self.deck.refuses():
             self._doing.prune()
 
+    def action_build(self) -> None:
+        if not self.deck.refuses():
+            self._doing.build()
+
+    def action_save(self) -> None:
+        if (entry := self.current) is not None:
+            self._doing.save(entry)
+
+    def action_push(self) -> None:
+        entry = self.current
+        if entry is not None and not self.deck.refuses():
+            self._doing.push(entry)
+
     def action_remove_image(self) -> None:
         entry = self.current
         if entry is not None and not self.deck.refuses():
             self._doing.remove(entry)
 
     def follow(self, job: Job) -> None:
-        """Show a job that was just begun."""
+        """Show a job that was just begun; of a build also what it says."""
         self.job_pane.sync()
+        if job.verb == "build":
+            self.open_job(job.id)
+
+    def open_job(self, id: int) -> None:
+        """Show all of one job."""
+        from tui.deck.screens.job import JobScreen
+
+        self.app.push_screen(JobScreen(self.deck.jobs, id))
+
+    def action_all(self) -> None:
+        self._all = not self._all
+        self.sync()
 
     def action_run_image(self) -> None:
         entry = self.current

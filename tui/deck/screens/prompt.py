@@ -95,7 +95,7 @@ class Prompt(ModalScreen[T]):
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
         empty = [ask.key for ask in self._asks.values() if not ask.default and not ask.optional]
         field = self._field((empty or list(self._asks))[0])
-        field.focus()
+        self.set_focus(field)
         field.cursor_position = len(field.value)
 
     def _field(self, key: str) -> Field:
@@ -141,14 +141,14 @@ class Prompt(ModalScreen[T]):
         if self._key not in keys[:-1]:
             self.action_answer()
         else:
-            self._field(keys[keys.index(self._key) + 1]).focus()
+            self.set_focus(self._field(keys[keys.index(self._key) + 1]))  # at once: keys typed ahead are for it
 
     def action_answer(self) -> None:
         answers = {key: self._field(key).value.strip() for key in self._asks}
         for key, ask in self._asks.items():
             if not answers[key] and not ask.optional:
                 self._say(f"{ask.label} is empty: {ask.hint}")
-                self._field(key).focus()
+                self.set_focus(self._field(key))
                 return
         try:
             read = self._read(answers)
