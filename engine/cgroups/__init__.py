@@ -3,6 +3,6 @@
 from engine.cgroups.cgroup import Cgroup
 from engine.cgroups.group import Group
 from engine.cgroups.hierarchy import Hierarchy, detect
-from engine.cgroups.limits import restoring, setting
+from engine.cgroups.limits import describe, restoring, setting
 
-__all__ = ["Cgroup", "Group", "Hierarchy", "detect", "restoring", "setting"]
+__all__ = ["Cgroup", "Group", "Hierarchy", "describe", "detect", "restoring", "setting"]

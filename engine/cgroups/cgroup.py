@@ -217,8 +217,12 @@ class Cgroup:
             if concerned and all(getattr(concerned, limit) is UNSET for limit in names):
                 continue
             place = self.hierarchy.place(name, self.path)
-            found.append(kind(place) if place else Missing(names, f"this host has no {name} controller"))
+            found.append(kind(place) if place else Missing(names, self.why_missing(name)))
         return found
+
+    def why_missing(self, controller: str) -> str:
+        """Why it has no place where this controller's limits are."""
+        return f"this host has no {controller} controller"
 
     def _exists_or_raise(self) -> None:
         if not self.exists:

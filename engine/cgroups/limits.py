@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from engine.cgroups import io
 from engine.errors import Unsupported
@@ -58,3 +58,21 @@ def supported(change: LimitsChange, readings: Iterable[LimitReading]) -> LimitsC
             raise Unsupported(doing, "leave it out; `tiffin doctor` tells more")
         lacking[reading.name] = UNSET
     return replace(change, **lacking)
+
+
+def describe(before: Limits, after: Limits) -> dict[str, str]:
+    """What differs, as an event's attributes: `{"cpus": "0.5 → 1.0"}`."""
+    return {
+        name: f"{_word(getattr(before, name))} → {_word(getattr(after, name))}"
+        for name in Limits.__struct_fields__
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _word(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{device}: {_word(limit)}" for device, limit in value.items()) or "max"
+    if isinstance(value, IoLimit):
+        rates = asdict(value)
+        return " ".join(f"{name}={rate}" for name, rate in rates.items() if rate is not None) or "max"
+    return "max" if value is None else str(value)

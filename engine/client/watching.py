@@ -21,7 +21,7 @@ class WatchCalls(Calls):
         return self._lines("/tiffin/live", Snapshot)
 
     def history(self, ref: str, seconds: float = 600) -> History:
-        """Past samples of one container; of the host where `ref` is "host"."""
+        """Past samples of one container; of the host where `ref` is "host", of a cgroup where it is its id."""
         return self._get("/tiffin/history", list[History], {"id": ref, "seconds": seconds})[0]
 
     def history_all(self, seconds: float = 60, fields: Sequence[str] = ()) -> list[History]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine import rootfs
-from engine.cgroups import Cgroup
+from engine.cgroups import Cgroup, describe
 from engine.containers import adopting, limits
 from engine.containers.attaching import LateAttachment
 from engine.containers.container import Container
@@ -425,7 +425,7 @@ class Containers:
                     await container.monitor.command(
                         "policy", name=restart.name, max_retries=restart.max_retries
                     )
-        self.tell(container, "update", **limits.describe(applied.before, applied.after))
+        self.tell(container, "update", **describe(applied.before, applied.after))
         return applied
 
     async def undo(self, ref: str) -> LimitsApplied:
@@ -433,7 +433,7 @@ class Containers:
         container = self.registry.find(ref)
         async with container.lock:
             applied = limits.undo(container)
-        self.tell(container, "update", undo="1", **limits.describe(applied.before, applied.after))
+        self.tell(container, "update", undo="1", **describe(applied.before, applied.after))
         return applied
 
     async def prove(

@@ -11,7 +11,7 @@ from engine.cgroups import Cgroup, restoring
 from engine.containers.container import Container
 from engine.containers.record import UNDO_DEPTH
 from engine.errors import Conflict
-from engine.model import IoLimit, LimitReading, Limits, LimitsApplied, LimitsChange
+from engine.model import LimitReading, Limits, LimitsApplied, LimitsChange
 
 
 def update(container: Container, change: LimitsChange) -> LimitsApplied:
@@ -40,15 +40,6 @@ def readings(container: Container) -> list[LimitReading]:
         return cgroup.readings()
 
 
-def describe(before: Limits, after: Limits) -> dict[str, str]:
-    """What differs, as an event's attributes: `{"cpus": "0.5 → 1.0"}`."""
-    return {
-        name: f"{_word(getattr(before, name))} → {_word(getattr(after, name))}"
-        for name in Limits.__struct_fields__
-        if getattr(before, name) != getattr(after, name)
-    }
-
-
 @contextmanager
 def _cgroup(container: Container) -> Iterator[Cgroup]:
     """The container's cgroup; or one for the moment where it does not run, so that the kernel is asked."""
@@ -68,12 +59,3 @@ def _keep(container: Container, applied: LimitsApplied, undo: list[Limits]) -> L
     config = msgspec.structs.replace(container.record.config, limits=applied.after)
     container.change(config=config, undo=undo)
     return msgspec.structs.replace(applied, undo_left=len(undo))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{device}: {_word(limit)}" for device, limit in value.items()) or "max"
-    if isinstance(value, IoLimit):
-        rates = msgspec.structs.asdict(value)
-        return " ".join(f"{name}={rate}" for name, rate in rates.items() if rate is not None) or "max"
-    return "max" if value is None else str(value)

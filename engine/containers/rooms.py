@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.cgroups import Group, Hierarchy, detect
 from engine.errors import NotPermitted
 from engine.events import Events
+from engine.foreign import Foreign
 from engine.images import Images
 from engine.instance import Instance
 from engine.launch import Launcher
@@ -30,6 +31,7 @@ class Rooms:
     launcher: Launcher
     events: Events
     watch: Watch
+    foreign: Foreign
 
     @classmethod
     async def open(cls, instance: Instance) -> Rooms:
@@ -42,6 +44,8 @@ class Rooms:
             group.prepare()
             group.join()
         networks = Networks(instance)
+        events = Events(instance.state / "events.ndjson")
+        watch = Watch(group, networks.counters)
         rooms = cls(
             instance=instance,
             hierarchy=hierarchy,
@@ -50,8 +54,9 @@ class Rooms:
             volumes=Volumes(instance),
             networks=networks,
             launcher=Launcher(instance.log),
-            events=Events(instance.state / "events.ndjson"),
-            watch=Watch(group, networks.counters),
+            events=events,
+            watch=watch,
+            foreign=Foreign(instance.state, watch.groups, events),
         )
         await rooms.images.open()
         await rooms.volumes.open()

@@ -49,9 +49,12 @@ from engine.model.engine import ProcessCost as ProcessCost
 from engine.model.groups import GROUP_PREFIX as GROUP_PREFIX
 from engine.model.groups import GROUP_ROOT as GROUP_ROOT
 from engine.model.groups import Group as Group
+from engine.model.groups import GroupApplied as GroupApplied
+from engine.model.groups import GroupChange as GroupChange
 from engine.model.groups import GroupKind as GroupKind
 from engine.model.groups import GroupNews as GroupNews
 from engine.model.groups import GroupSnapshot as GroupSnapshot
+from engine.model.groups import PutBack as PutBack
 from engine.model.images import ImageConfig as ImageConfig
 from engine.model.images import ImageRemoval as ImageRemoval
 from engine.model.images import ImageSummary as ImageSummary

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.model.base import Noun
+from engine.model.config import LimitReading, Limits
 from engine.model.measures import Sample
 
 GroupKind = Literal[
@@ -66,3 +67,48 @@ class GroupNews(Noun, frozen=True):
     samples: dict[str, Sample | None]  # those that are other than before; None: it has none any more
     gone: list[str] = []
     omitted: int = 0
+
+
+class GroupChange(Noun, frozen=True):
+    """What tiffin changed of a cgroup that is not its own, and has not put back."""
+
+    id: str
+    path: str
+    name: str
+    engine: str
+    at: float  # when it was first changed
+    before: Limits
+    after: Limits
+    was_frozen: bool = False
+    frozen: bool = False
+    undo_left: int = 0  # how many steps can be taken back one by one
+
+
+class GroupApplied(Noun, frozen=True):
+    """What one act on a cgroup did, as read back from the kernel."""
+
+    id: str
+    path: str
+    name: str
+    before: Limits
+    after: Limits
+    readings: list[LimitReading]
+    was_frozen: bool
+    frozen: bool
+    undo_left: int
+    note: str = ""  # who else writes these files, and when
+
+
+class PutBack(Noun, frozen=True):
+    """One cgroup that was put back as it had been; or why it could not be."""
+
+    id: str
+    path: str
+    name: str
+    before: Limits  # as tiffin had left it
+    after: Limits  # as it is now
+    was_frozen: bool = False
+    frozen: bool = False
+    gone: bool = False  # it ended meanwhile, and its changes with it
+    problem: str = ""
+    remedy: str = ""

@@ -13,7 +13,7 @@ from aiohttp import web
 from engine.containers import Containers
 from engine.docker.config import from_docker
 from engine.errors import BadRequest
-from engine.model import SAMPLE_FIELDS, Check, LimitsChange, RestartPolicy
+from engine.model import GROUP_PREFIX, SAMPLE_FIELDS, Check, LimitsChange, RestartPolicy
 from engine.server.containers import select
 from engine.server.http import Route, answer, body, done, json_body, number, stream
 from engine.server.status import status
@@ -84,12 +84,15 @@ class TiffinRoutes:
             return await stream(request, snapshots)
 
     async def history(self, request: web.Request) -> web.Response:
-        """GET /tiffin/history: History of one (`id`: a container, or host) or of all."""
+        """GET /tiffin/history: History of one (`id`: a container, host, or a Group's id) or of all containers."""
         seconds = number(request, "seconds", float)
         fields = [field for field in request.query.get("fields", "").split(",") if field]
         id = request.query.get("id", "")
-        kept = self._watch.history
-        ids = [id if id == HOST else self._containers.get(id).id] if id else kept.ids()
+        kept, ids = self._watch.history, self._watch.history.ids()
+        if id.startswith(GROUP_PREFIX):
+            kept, ids = self._watch.group_history, [self._containers.rooms.foreign.find(id).id]
+        elif id:
+            ids = [id if id == HOST else self._containers.get(id).id]
         if strange := [name for name in fields if name not in HOST_FIELDS + SAMPLE_FIELDS]:
             raise BadRequest(
                 f"history has no field {strange[0]!r}", f"choose from {', '.join(SAMPLE_FIELDS)}"

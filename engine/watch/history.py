@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import astuple
 
@@ -36,9 +36,9 @@ class History:
         """Take in one tick, at a Unix time. Forgets series that have nothing left in the ring."""
         self._tick += 1
         self._times[self._tick % self._size] = at
-        self._of(HOST, len(HOST_FIELDS)).record(self._tick, astuple(host))
+        self._of(HOST, len(HOST_FIELDS)).record(self._tick, host)
         for id, sample in samples.items():
-            self._of(id, len(SAMPLE_FIELDS)).record(self._tick, astuple(sample))
+            self._of(id, len(SAMPLE_FIELDS)).record(self._tick, sample)
         former = [id for id, series in self._series.items() if series.last != self._tick]
         former.sort(key=lambda id: self._series[id].last)
         for index, id in enumerate(former):
@@ -82,21 +82,29 @@ class History:
 class _Series:
     """One cgroup's columns: a number where all values were that one, else a ring of them; NaN is None."""
 
-    __slots__ = ("_columns", "first", "last", "present")
+    __slots__ = ("_columns", "_latest", "_rings", "first", "last", "present")
 
     def __init__(self, fields: int, size: int, tick: int) -> None:
         self._columns: list[float | array[float]] = [math.nan] * fields
+        self._rings: list[array[float]] = []
+        self._latest: Sample | HostSample | None = None
         self.present = bytearray(size)  # by slot, whether there was a sample
         self.first = tick
         self.last = tick - 1
 
-    def record(self, tick: int, values: Sequence[float | None]) -> None:
+    def record(self, tick: int, sample: Sample | HostSample) -> None:
         size, columns = len(self.present), self._columns
         for missed in range(max(self.last + 1, tick - size), tick):
             self.present[missed % size] = 0
         slot, self.last = tick % size, tick
         self.present[slot] = 1
-        for index, value in enumerate(values):
+        before = (tick - 1) % size
+        if sample is self._latest and self.present[before]:
+            for ring in self._rings:
+                ring[slot] = ring[before]
+            return
+        self._latest = sample
+        for index, value in enumerate(astuple(sample)):
             number = math.nan if value is None else value
             column = columns[index]
             if not isinstance(column, float):
@@ -105,6 +113,7 @@ class _Series:
                 columns[index] = float(number)
             elif column != number and not (value is None and column != column):
                 columns[index] = ring = array("f", [column]) * size
+                self._rings.append(ring)
                 ring[slot] = number
 
     def column(self, index: int, slots: list[int]) -> list[float | None]:

@@ -47,12 +47,12 @@ class Budget:
 
 
 class Spare(Budget):
-    """What others leave: only while more than half of `budget` is free is anything kept for this one."""
+    """What others leave: only while more than a quarter of `budget` is free is anything kept for this one."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__(budget.left)
         self._budget = budget
-        self._reserve = budget.left // 2
+        self._reserve = budget.left // 4
 
     def take(self) -> bool:
         """Whether one more may be kept."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from itertools import islice
 
 from engine.cgroups import Group
 from engine.model import (
@@ -20,12 +21,15 @@ from engine.model import (
 )
 from engine.watch.blame import Judge, Parties, Ruling
 from engine.watch.groups import Groups, Told
+from engine.watch.groups.naming import Unnamed, look
 from engine.watch.history import History
 from engine.watch.sampler import Counters, Sampler, Target
 
 log = logging.getLogger(__name__)
 
 LONG = 0.05  # seconds; after a tick that took longer the next one runs in a thread: no request waits for it
+GROUPS_KEPT = 1000  # groups with a history: a busy one's takes up to 50 kB
+FIRST_AGAIN, LAST_AGAIN = 1.0, 60.0  # seconds until those that no engine could name are asked for again
 APART = 0.03  # seconds between snapshots for changes of state: a hundred starts at once are a few snapshots
 
 
@@ -36,6 +40,7 @@ class Watch:
         self.history = History(interval)
         self._group = group
         self._sampler = Sampler(group, counters)
+        self.group_history = History(interval)  # by Group.id, the first GROUPS_KEPT of the tree
         self.groups = Groups(group, self._sampler.budget, self._sampler.disks)  # of the whole host
         self._judge = Judge()
         self._parties = Parties({})
@@ -51,6 +56,9 @@ class Watch:
         self._poked: asyncio.TimerHandle | None = None
         self._waiting = set[asyncio.Event]()
         self._task: asyncio.Task[None] | None = None
+        self._naming: asyncio.Task[None] | None = None
+        self._asked_for = set[str]()  # ids of others' containers
+        self._name_after, self._name_again = FIRST_AGAIN, 0.0
 
     def start(self, views: Callable[[], list[ContainerSummary]], undo: Callable[[], dict[str, int]]) -> None:
         """Begin to tick; `views` and `undo` are asked for the state at every snapshot."""
@@ -64,6 +72,8 @@ class Watch:
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
+        if self._naming:
+            self._naming.cancel()
         if self._poked:
             self._poked.cancel()
         for event in self._waiting:
@@ -140,9 +150,12 @@ class Watch:
                 # Rates over a small part of a tick are chance: a quota's period alone is 0.1 s.
                 self._host = host
                 self._samples = {id: sample for id, sample in samples.items() if id not in new}
-                self.history.record(time.time(), host, self._samples)
+                at = time.time()
+                self.history.record(at, host, self._samples)
+                self.group_history.record(at, host, dict(islice(self.groups.samples.items(), GROUPS_KEPT)))
                 self._blame(summaries)
                 self._publish()
+                self._ask_names()
             except Exception:  # whatever one tick met, the next must come
                 log.exception("sampling")
             took = loop.time() - began
@@ -161,6 +174,24 @@ class Watch:
     def evidence(self, id: str, resource: Resource, also: Iterable[str] = ()) -> Evidence:
         """The last minute of one that stalls, a container or a cgroup, and of its suspects."""
         return self._judge.evidence(id, resource, self._parties, also)
+
+    def _ask_names(self) -> None:
+        """Have other engines asked for their containers' names, in a thread: they may not answer.
+
+        The next look comes at once where new containers appeared, else ever later: some will never be named.
+        """
+        if self._naming and not self._naming.done():
+            return
+        now = asyncio.get_running_loop().time()
+        unnamed = {one.ref: one for one in self.groups.unnamed()}
+        if unnamed and (now >= self._name_again or not unnamed.keys() <= self._asked_for):
+            self._name_after = FIRST_AGAIN if unnamed.keys() - self._asked_for else self._name_after * 2
+            self._name_again = now + min(self._name_after, LAST_AGAIN)
+            self._asked_for = set(unnamed)
+            self._naming = asyncio.create_task(self._name(list(unnamed.values())), name="names")
+
+    async def _name(self, unnamed: list[Unnamed]) -> None:
+        self.groups.name(await asyncio.to_thread(look, unnamed))
 
     def _publish(self) -> None:
         if self._poked:

@@ -45,6 +45,27 @@ class Reader:
         self._before: Counts | None = None
         self._still = next(sources.PHASES)
         self._processes: int | None = None
+        self._calm: Sample | None = None  # the last sample, where nothing happened in it
+        self._rested = self._still
+
+    @property
+    def calm(self) -> bool:
+        """Whether in the last tick nothing ran, waited, was read or written, in it or below it."""
+        return self._calm is not None
+
+    def rest(self) -> Sample | None:
+        """The sample of one more tick in which nothing happened, for whoever knows so without reading; None where it
+        has to be read: when something happened in the tick before, and now and then, as others may have
+        reclaimed its memory.
+        """
+        if self._calm is None or self._before is None:
+            return None
+        if self._rested >= sources.STALE:
+            self._rested = 0
+            return None
+        self._rested += 1
+        self._before = self._before._replace(at=time.monotonic())
+        return self._calm
 
     def sample(self, net: Traffic | None = None) -> Sample:
         """Read everything; rates are over the time since the last call, None at the first.
@@ -64,7 +85,7 @@ class Reader:
 
     def close(self) -> None:
         """Give all descriptors back and forget what was read."""
-        self._before = None
+        self._before = self._calm = None
         self._pager = Pager()
         for source in (self._cpu, self._pressure, self._memory, self._io, self._pids):
             source.close()
@@ -86,7 +107,16 @@ class Reader:
         if not still:
             self._processes = self._pids.read()
         self._before = now
-        return between(before, now, memory, self._processes, paging)
+        sample = between(before, now, memory, self._processes, paging)
+        moved = (
+            cpu is None
+            or cpu is not before.cpu
+            or now.stalls != before.stalls
+            or now.io != before.io
+            or now.waited != before.waited
+        )
+        self._calm = None if moved or net else sample
+        return sample
 
 
 def between(

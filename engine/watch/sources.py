@@ -153,6 +153,8 @@ class Io(Source):
         place = hierarchy.place("io", path)
         super().__init__(place.folder if place else "", budget)
         self._v1 = place is not None and place.version == 1
+        self._moved: tuple[int, int] | None = None
+        self._then: parse.Io | None = None
         if self._v1:
 
             def parser(data: bytes) -> tuple[int, int]:
@@ -167,8 +169,12 @@ class Io(Source):
         """Since the cgroup was made."""
         if not self._v1:
             return self._stat.read()
-        moved, operations = self._bytes.read(), self._operations.read()
-        return parse.Io(*moved, *operations) if moved and operations else None
+        moved = self._bytes.read()
+        if self._then is not None and moved is self._moved:
+            return self._then  # no byte moved, so no operation did
+        operations = self._operations.read()
+        self._moved, self._then = moved, parse.Io(*moved, *operations) if moved and operations else None
+        return self._then
 
 
 class Pids(Source):

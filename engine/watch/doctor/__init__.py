@@ -13,7 +13,7 @@ from engine.cgroups import detect
 from engine.errors import Unsupported
 from engine.instance import Instance
 from engine.model import Check, DoctorReport
-from engine.watch.doctor import control, kernel, privileges, storage
+from engine.watch.doctor import control, groups, kernel, privileges, storage
 
 
 def doctor(instance: Instance, extra: Iterable[Check] = ()) -> DoctorReport:
@@ -27,6 +27,7 @@ def doctor(instance: Instance, extra: Iterable[Check] = ()) -> DoctorReport:
     else:
         mode = hierarchy.mode
         checks += control.checks(hierarchy)
+        checks += groups.checks(hierarchy)
     checks += storage.checks(instance)
     return DoctorReport(
         kernel=os.uname().release, cgroup_mode=mode, root=os.geteuid() == 0, checks=[*checks, *extra]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Mapping
 
 from engine.cgroups import Group as OwnGroup
@@ -18,7 +19,10 @@ from engine.model import (
     Sample,
 )
 from engine.watch.disks import Disks
+from engine.watch.groups.absent import absent
+from engine.watch.groups.naming import Named, Names, Unnamed
 from engine.watch.groups.recognise import Recognised, recognise
+from engine.watch.groups.traffic import namespace, traffic
 from engine.watch.groups.tree import Node, Tree
 from engine.watch.kept import Budget, Gone, Spare
 from engine.watch.reader import Reader
@@ -38,15 +42,20 @@ class Groups:
     def __init__(self, own: OwnGroup, budget: Budget, disks: Disks) -> None:
         self.groups = dict[str, Group]()
         self.samples = dict[str, Sample]()
-        self.nodes = dict[str, Node]()
+        self.hierarchy = own.hierarchy
+        self.changed = frozenset[str]()  # ids of what tiffin changed and can put back
         self._instance = own.name
         self._budget = Spare(budget)
         self._disks = disks
         self._tree = Tree(own.hierarchy, self._budget)
         self._known = dict[Node, _Known]()
         self._ids = dict[str, Node]()
+        self._network = namespace("self")
+        self._names = Names()
+        self._absent = dict[int, dict[str, str]]()  # by id() of a mask, which are few and the tree keeps
+        self._ordered = list[tuple[Node, _Known]]()  # parents first
         self._due = list[Node]()  # to be looked at closely, in turn
-        self._stirring = list[Node]()  # and before their turn: new, or with other processes than before
+        self._stirring = deque[Node]()  # and before their turn: new, or with other processes than before
         self.seq = 0
         self._at = 0.0
 
@@ -71,6 +80,28 @@ class Groups:
                 samples[known.id] = before if sample == before and before is not None else sample
         self._tell(summaries)
         self.samples = samples
+
+    def node(self, id: str) -> Node | None:
+        """Where one is; None where it has gone."""
+        return self._ids.get(id)
+
+    def stir(self, id: str) -> None:
+        """Something of it was changed: look at it closely at the next tick."""
+        if node := self._ids.get(id):
+            self._stirring.appendleft(node)
+
+    def unnamed(self) -> list[Unnamed]:
+        """The containers and pods whose names their engines have to be asked for."""
+        return [
+            Unnamed(known.what.engine, known.what.ref, known.what.uid, known.group.instance)
+            for known in self._known.values()
+            if known.what.ref and known.group and not known.group.own and known.what.ref not in self._names
+        ]
+
+    def name(self, names: Names) -> None:
+        """Take in what was found out, for the next tick."""
+        known = {known.what.ref for known in self._known.values()}
+        self._names = {ref: named for ref, named in {**self._names, **names}.items() if ref in known}
 
     def snapshot(self, interval: float) -> GroupSnapshot:
         """The tree as of the last tick."""
@@ -112,7 +143,7 @@ class Groups:
             self._due = list(self._known)
         number = len(self._known) // ROUND + 1
         turn, self._due = self._due[:number], self._due[number:]
-        stirring, self._stirring = self._stirring[:AT_ONCE], self._stirring[AT_ONCE:]
+        stirring = [self._stirring.popleft() for _ in range(min(len(self._stirring), AT_ONCE))]
         for node in [*stirring, *turn]:
             if known := self._known.get(node):
                 if self._tree.remask(node):
@@ -121,14 +152,15 @@ class Groups:
 
     def _close_look(self, node: Node, known: _Known) -> None:
         hierarchy = node.hierarchy
-        if hierarchy is None or not node.mounts:
+        if hierarchy is None or not node.home:
             return
-        folder = f"{node.mounts[0]}/{node.path}"
+        folder = f"{node.home}/{node.path}"
         pids = read_or(f"{folder}/cgroup.procs").split()
         known.processes = len(pids)
         pid = int(pids[0]) if pids else 0
         if pid != known.pid:
             known.pid, known.command = pid, shown(read_or(f"/proc/{pid}/comm")) if pid else ""
+        known.group = None
         place = hierarchy.place("cpu", node.path)
         if place and node.path:
             cpus, _, idle = Cpu(place).readings()
@@ -145,85 +177,150 @@ class Groups:
     def _sample(
         self, node: Node, known: _Known, host: HostSample, own: Mapping[str, Sample]
     ) -> Sample | None:
-        if not node.path:
+        parent = node.parent
+        if parent is None:
             return of_host(host)
-        if node.parent is not None and node.parent.path == self._instance and known.what.ref:
+        if known.what.ref and parent.path == self._instance:
             return own.get(known.what.ref)
         if known.reader is None and node.hierarchy is not None:
             known.reader = Reader(node.hierarchy, node.path, self._budget, self._disks)
+        if known.reader is None:
+            return None
+        above = self._known[parent].reader
+        # The kernel counts upwards: where nothing happened in the parent, nothing did below it.
+        calm = above is not None and above.calm and parent.hierarchy is node.hierarchy
+        if calm and (sample := known.reader.rest()):
+            return sample
         try:
-            return known.reader.sample() if known.reader else None
+            return known.reader.sample(traffic(known.wired) if known.wired else None)
         except Gone:
             known.close()
             self._tree.stale(node)
             return None
 
     def _tell(self, summaries: Mapping[str, ContainerSummary]) -> None:
-        groups, nodes = dict[str, Group](), dict[str, Node]()
-        processes = dict[Node, int]()
-        ordered = list(self._tree.root.all())
-        for node in reversed(ordered):
-            if known := self._known.get(node):
-                processes[node] = total = processes.get(node, 0) + known.processes
-                above = node.parent
-                if above is not None and above.mounts[:1] == node.mounts[:1]:  # else counted twice
-                    processes[above] = processes.get(above, 0) + total
-        for node in ordered:
-            known = self._known.get(node)
-            if known is None:
-                continue
-            inside = ""
-            if node.parent is not None and (outer := self._known.get(node.parent)):
-                inside = outer.id if outer.what.kind == "container" else outer.inside
-            known.inside = inside
-            group = self._group(node, known, processes.get(node, 0), summaries)
-            before = self.groups.get(known.id)
-            groups[known.id] = before if before == group and before is not None else group
-            nodes[known.id] = node
-        self.groups, self.nodes = groups, nodes
+        if self._tree.new or self._tree.gone:
+            self._ordered = [(node, self._known[node]) for node in self._tree.root.all()]
+        for _, known in self._ordered:
+            known.total, known.main = known.processes, (known.pid, known.command)
+        for node, known in reversed(self._ordered):
+            above = node.parent
+            if above is not None and above.home == node.home:  # else counted twice
+                outer = self._known[above]
+                outer.total += known.total
+                if not outer.pid and known.main[0]:
+                    outer.main = known.main
+        groups = dict[str, Group]()
+        for node, known in self._ordered:
+            told = self._told_of(known, summaries)
+            if known.group is None or told != known.told:
+                known.told = told
+                self._wire(node, known)
+                group = self._group(node, known)
+                known.group = self.groups.get(known.id)
+                if known.group != group:
+                    known.group = group
+            groups[known.id] = known.group
+        self.groups = groups
 
-    def _group(
-        self, node: Node, known: _Known, processes: int, summaries: Mapping[str, ContainerSummary]
-    ) -> Group:
-        what = known.what
+    def _told_of(self, known: _Known, summaries: Mapping[str, ContainerSummary]) -> tuple[object, ...]:
+        """What a group says that is not found by looking at it closely."""
+        ref = known.what.ref
+        return (
+            known.total,
+            known.main,
+            ref and summaries.get(ref),
+            ref and self._names.get(ref),
+            known.id in self.changed,
+        )
+
+    def _wire(self, node: Node, known: _Known) -> None:
+        """Find the network namespace of a container or pod: that of its first process."""
+        known.wired, known.unwired = 0, ""
+        if known.what.kind not in ("container", "pod"):
+            known.unwired = "traffic is counted for containers, not for processes of the host"
+        elif node.parent and self._known[node.parent].wired:
+            known.unwired = "counted for its pod, whose network it shares"
+        elif not known.main[0]:
+            known.unwired = "it has no process"
+        else:
+            inside = namespace(known.main[0])
+            if inside and inside != self._network:
+                known.wired = known.main[0]
+            else:
+                known.unwired = (
+                    "it uses the host's network" if inside else "its processes may not be looked at"
+                )
+
+    def _group(self, node: Node, known: _Known) -> Group:
+        what, parent = known.what, self._known[node.parent] if node.parent else None
         instance = node.path.partition("/")[0] if what.engine == "tiffin" else ""
-        name, image = shown(what.name), ""
-        if instance == self._instance and (summary := summaries.get(what.ref)):
+        _, _, summary, named, changed = known.told
+        name, image, engine = what.name, "", what.engine
+        if isinstance(summary, ContainerSummary) and instance == self._instance:
             name, image = summary.name, summary.image
-        parent = self._known.get(node.parent) if node.parent else None
+        elif isinstance(named, Named):
+            name, image, engine = named.name, named.image, named.engine or engine
+        elif what.kind == "container" and known.main[1] and what.ref.startswith(name):
+            name = f"{name} ({known.main[1]})"
+        inside = ""
+        if parent and parent.group:
+            inside = parent.id if parent.what.kind == "container" else parent.group.inside
         return Group(
             id=known.id,
             path=known.id.removeprefix(GROUP_PREFIX),
             parent=parent.id if parent else "",
             kind=what.kind,
-            name=name,
-            engine=what.engine,
+            name=shown(name),
+            engine=shown(engine),
             ref=shown(what.ref),
-            image=image,
+            image=shown(image),
             instance=instance,
             own=instance == self._instance,
-            inside=known.inside,
-            command=known.command,
-            pid=known.pid,
-            processes=processes,
+            inside=inside,
+            command=known.main[1],
+            pid=known.main[0],
+            processes=known.total,
             cpus=known.cpus,
             idle=known.idle,
             frozen=known.frozen,
+            changed=bool(changed),
+            absent=self._absent_of(node, known),
         )
+
+    def _absent_of(self, node: Node, known: _Known) -> dict[str, str]:
+        if node.hierarchy is None or not node.path:
+            return {}
+        why = self._absent.get(id(node.hierarchy))
+        if why is None:
+            why = self._absent[id(node.hierarchy)] = absent(self.hierarchy, node.hierarchy)
+        return {**why, "net": known.unwired} if known.unwired and known.what.kind == "container" else why
 
 
 class _Known:
     """What is known of a node beside its place in the tree."""
 
     __slots__ = (
-        "command", "cpus", "frozen", "id", "idle", "inside", "pid", "processes", "reader", "what",
+        "command", "cpus", "frozen", "group", "id", "idle", "main", "pid", "processes", "reader", "told", "total",
+        "unwired", "what", "wired",
     )  # fmt: skip
 
     def __init__(self, id: str, what: Recognised) -> None:
         self.id = id
         self.what = what
         self.reader: Reader | None = None
-        self.inside = ""
+        self.group: Group | None = None  # as told last; None: to be told anew
+        self.told: tuple[object, ...] = (
+            0,
+            (0, ""),
+            None,
+            None,
+            False,
+        )  # what `group` was made of, see _told_of
+        self.total = 0  # processes, in it and below
+        self.main = (0, "")  # first process in it or below, and its name
+        self.wired = 0  # a process in its network namespace; 0 where it has none of its own, or
+        self.unwired = ""  # why not
         self.command = ""
         self.pid = 0
         self.processes = 0

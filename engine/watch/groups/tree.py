@@ -19,13 +19,15 @@ from engine.watch import parse
 from engine.watch.kept import Budget, Gone, Kept
 
 MOST = 5000  # nodes
-IN_TURN = 100  # folders without children looked at in a tick
+IN_TURN = (
+    50  # folders of the first hierarchy, with or without children, looked at in a tick; of others a fifth
+)
 
 
 class Node:
     """One cgroup. `name` and `path` are the kernel's own, with bytes that are not UTF-8 as os.fsdecode gives them."""
 
-    __slots__ = ("children", "hierarchy", "name", "parent", "path", "sides")
+    __slots__ = ("children", "hierarchy", "home", "name", "parent", "path", "sides")
 
     def __init__(self, parent: Node | None, name: str) -> None:
         self.parent = parent
@@ -34,11 +36,7 @@ class Node:
         self.children = dict[str, Node]()
         self.sides = set[str]()  # mount points of the hierarchies it is in
         self.hierarchy: Hierarchy | None = None  # those, as one
-
-    @property
-    def mounts(self) -> list[str]:
-        """The hierarchies it is in, the v2 tree first."""
-        return self.hierarchy.mounts if self.hierarchy else []
+        self.home = ""  # the first of them, the v2 tree's where it is in that
 
     def all(self) -> Iterator[Node]:
         """It and what is below it, parents first."""
@@ -81,7 +79,7 @@ class Tree:
         stale, self._stale = self._stale, set()
         for side in self._sides:
             side.renew(stale)
-            for node in [*side.moved(IN_TURN), *stale]:
+            for node in [*side.moved(IN_TURN if side is self._sides[0] else IN_TURN // 5), *stale]:
                 if side.mount in node.sides:
                     self._scan(side, node)
         counted = self._count_descendants()
@@ -166,7 +164,7 @@ class Tree:
         mask = self._masks.get(key)
         if mask is None:
             mask = self._masks[key] = self._hierarchy.within(*key)
-        node.hierarchy = mask
+        node.hierarchy, node.home = mask, mask.mounts[0]
 
 
 class _Side:

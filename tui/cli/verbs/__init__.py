@@ -37,6 +37,8 @@ VERBS: dict[str, Verb] = {
     "record": Verb("write what the deck shows to a file"),
     "replay": Verb("open the deck on a recording"),
     "why": Verb("say who waits, for what, and because of whom"),
+    "tree": Verb("show every cgroup of the host, whosever it is, and what each uses"),
+    "groups": Verb("look at a cgroup of the host, and act on those that are not tiffin's"),
     "top": Verb("list the processes of a container"),
     "diff": Verb("list what a container changed in its root file system"),
     "reset": Verb("throw away what containers changed in their root file systems"),
