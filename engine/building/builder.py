@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 
 from engine.building import stages, steps
+from engine.building.bootstrap import bootstrap
 from engine.building.config import Config
 from engine.building.reading import Instruction, read, read_one
 from engine.building.site import Made, Site
@@ -22,7 +23,7 @@ from engine.errors import NotFound, TiffinError, Unsupported, revived
 from engine.images import names, oci, platforms
 from engine.images.workers import work
 from engine.kernel.paths import delete
-from engine.model import BuildOptions, BuildProgress, ImageSummary, Problem
+from engine.model import BootstrapOptions, BuildOptions, BuildProgress, ImageSummary, Problem
 
 SCRATCH = "scratch"
 # Given to RUN when the user gives them, without ARG, and no part of a layer's key.
@@ -55,12 +56,17 @@ class Builder:
     @asynccontextmanager
     async def site(self, context: AsyncIterable[bytes]) -> AsyncIterator[Site]:
         """A place for one build, its context received; gone at the end of the block. Raises BadRequest."""
-        self._containers.rooms.require_root("building an image")
+        async with self._place("building an image") as site:
+            await work(Receive(site.context, site.room), Done, source=context, module=steps.WORKER)
+            yield site
+
+    @asynccontextmanager
+    async def _place(self, doing: str) -> AsyncIterator[Site]:
+        self._containers.rooms.require_root(doing)
         id = secrets.token_hex(8)
         site = Site(self._containers, self._folder / id, id)
         await asyncio.to_thread(site.context.mkdir, 0o700, True)
         try:
-            await work(Receive(site.context, site.room), Done, source=context, module=steps.WORKER)
             yield site
         finally:
             await asyncio.to_thread(delete, site.folder)
@@ -75,7 +81,23 @@ class Builder:
         Who closes the iterator ends the build, and nothing is left of it but its layers.
         """
         site.options = options
-        task = asyncio.create_task(self._guarded(_Build(site)))
+        async with aclosing(self._told(site, "build", options.names, _Build(site).run())) as told:
+            async for progress in told:
+                yield progress
+
+    async def bootstrap(self, options: BootstrapOptions) -> AsyncGenerator[BuildProgress, None]:
+        """Make an image of Debian's packages, and tell how it goes, as `build` does."""
+        async with self._place("bootstrapping an image") as site:
+            going = bootstrap(site, options)
+            name = options.name or f"debian:{options.suite}"
+            async with aclosing(self._told(site, "import", [name], going)) as told:
+                async for progress in told:
+                    yield progress
+
+    async def _told(
+        self, site: Site, action: str, given: list[str], going: Coroutine[None, None, ImageSummary]
+    ) -> AsyncGenerator[BuildProgress, None]:
+        task = asyncio.create_task(self._guarded(site, action, given, going))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -88,14 +110,15 @@ class Builder:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _guarded(self, build: _Build) -> None:
-        site = build.site
+    async def _guarded(
+        self, site: Site, action: str, given: list[str], going: Coroutine[None, None, ImageSummary]
+    ) -> None:
         try:
             async with site.images.coming():
-                image = await build.run()
+                image = await going
             last = BuildProgress(what="done", image=image)
-            for name in site.options.names:
-                self._containers.rooms.events.emit("image", "build", image.id, names.normal(name))
+            for name in given:
+                self._containers.rooms.events.emit("image", action, image.id, names.normal(name))
         except TiffinError as error:
             problem = Problem(
                 message=error.message, remedy=error.remedy, kind=error.kind, exit_code=error.exit_code

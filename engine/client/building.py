@@ -8,7 +8,7 @@ import msgspec
 
 from engine.client.calls import Answers, Calls
 from engine.client.http import from_problem
-from engine.model import BuildOptions, BuildProgress
+from engine.model import BootstrapOptions, BuildOptions, BuildProgress
 
 
 class Building(Answers[BuildProgress]):
@@ -31,6 +31,11 @@ class BuildCalls(Calls):
         it but the layers that were finished.
         """
         return Building(self._request("POST", "/tiffin/build", None, _body(options, context)), BuildProgress)
+
+    def image_bootstrap(self, options: BootstrapOptions) -> Building:
+        """Make an image of Debian from its packages; closing the answer early ends it and leaves nothing."""
+        body = msgspec.json.encode(options)
+        return Building(self._request("POST", "/tiffin/bootstrap", None, body), BuildProgress)
 
 
 def _body(options: BuildOptions, context: Iterable[bytes]) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from engine.model.blame import Proof as Proof
 from engine.model.blame import Resource as Resource
 from engine.model.blame import StallMeasure as StallMeasure
 from engine.model.blame import Suspect as Suspect
+from engine.model.building import BootstrapOptions as BootstrapOptions
 from engine.model.building import BuildOptions as BuildOptions
 from engine.model.building import BuildProgress as BuildProgress
 from engine.model.config import ContainerConfig as ContainerConfig

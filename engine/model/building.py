@@ -40,3 +40,16 @@ class BuildProgress(Noun, frozen=True):
     container: str = ""  # id of the RUN container that a step is about to start
     image: ImageSummary | None = None
     problem: Problem | None = None
+
+
+class BootstrapOptions(Noun, frozen=True):
+    """What a user asks of one bootstrap; it is told as a build is."""
+
+    suite: str  # "bookworm", "12", "stable"
+    name: str = ""  # of the image; empty: debian:SUITE
+    variant: str = "minbase"  # mmdebstrap's
+    include: list[str] = []  # further packages
+    components: list[str] = []
+    mirrors: list[str] = []  # addresses, or lines of sources.list; empty: the machine's own
+    network: str = "bridge"
+    limits: Limits = Limits()

@@ -9,11 +9,12 @@ import msgspec
 from aiohttp import web
 
 from engine.building import Builder
+from engine.building.bootstrap import check
 from engine.decoding import decode
 from engine.docker import building as shapes
 from engine.errors import BadRequest
-from engine.model import BuildOptions
-from engine.server.http import MAX_BODY, Route, begin, encode_lines, stream
+from engine.model import BootstrapOptions, BuildOptions
+from engine.server.http import MAX_BODY, Route, begin, body, encode_lines, stream
 
 
 class BuildRoutes:
@@ -27,6 +28,7 @@ class BuildRoutes:
         return [
             Route("POST", "/build", self.build, live=True),
             Route("POST", "/tiffin/build", self.build_noun, live=True),
+            Route("POST", "/tiffin/bootstrap", self.bootstrap, live=True),
         ]
 
     async def build(self, request: web.Request) -> web.StreamResponse:
@@ -53,6 +55,13 @@ class BuildRoutes:
             self._builder.site(request.content.iter_any()) as site,
             aclosing(self._builder.build(site, options)) as told,
         ):
+            return await stream(request, told)
+
+    async def bootstrap(self, request: web.Request) -> web.StreamResponse:
+        """POST /tiffin/bootstrap: BuildProgress line by line."""
+        options = await body(request, BootstrapOptions)
+        check(options)
+        async with aclosing(self._builder.bootstrap(options)) as told:
             return await stream(request, told)
 
 

@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from engine.model import BuildProgress
+from engine.errors import EngineUnavailable
+from engine.model import BuildProgress, ImageSummary
 from tui.presentation.builds import head, outcome
 from tui.presentation.quantities import size
 from tui.presentation.text import clip, harmless, pad
@@ -35,6 +37,16 @@ class Lines:
 
     def sent(self, count: int) -> None:
         """So much of the context was sent."""
+
+    def follow(self, going: Iterable[BuildProgress]) -> ImageSummary:
+        """Show all that happens; the image that comes of it."""
+        for progress in going:
+            if progress.image:
+                return progress.image
+            self.show(progress)
+        raise EngineUnavailable(
+            "the engine ended before the build did", "build again: finished steps are kept"
+        )
 
     def show(self, progress: BuildProgress) -> None:
         """Show one thing that happened."""
@@ -98,6 +110,11 @@ class Screen(Lines):
             self._tail = [*self._tail, *(line.rpartition("\r")[2] for line in whole)][-TAIL:]
             self._draw()
         elif progress.what == "step":
+            if (
+                self._step is not None and not progress.steps
+            ):  # of those that nobody counts, the next ends the last
+                self._clear()
+                self._print(self._line(head(self._step), ("✓", "32")))
             self._step = progress
             if not progress.container:
                 self._tail, self._rest = [], ""
@@ -140,3 +157,9 @@ class Screen(Lines):
             glyph = f"\x1b[{colour}m{glyph}\x1b[0m"
         body = pad(text, width - len(right) - 1) + " " + right if right else clip(text, width)
         return f"{glyph} {body}"
+
+
+def shown(quiet: bool, progress: str) -> Lines:
+    """What fits standard error."""
+    plain = progress == "plain" or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
+    return Lines(quiet) if plain or quiet else Screen()

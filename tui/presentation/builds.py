@@ -9,7 +9,8 @@ from tui.presentation.text import harmless
 
 def head(progress: BuildProgress) -> str:
     """Number and text of a step."""
-    return f"{progress.step}/{progress.steps} {harmless(progress.text)}"
+    number = f"{progress.step}/{progress.steps} " if progress.steps else ""  # nobody counts a bootstrap's
+    return number + harmless(progress.text)
 
 
 def outcome(progress: BuildProgress) -> str:

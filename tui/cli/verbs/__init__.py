@@ -56,6 +56,7 @@ VERBS: dict[str, Verb] = {
     "login": Verb("log in to a registry"),
     "logout": Verb("forget the login to a registry"),
     "build": Verb("make an image from a Containerfile"),
+    "bootstrap": Verb("make an image of Debian from its packages, with mmdebstrap"),
     "import": Verb("make an image of a root file system's tar archive", module="import_"),
     "images": Verb("list images"),
     "history": Verb("show how an image was made, and what each step weighs"),

@@ -12,7 +12,7 @@ from engine.client import context
 from engine.errors import BadRequest
 from engine.model import BuildOptions
 from tui.cli import limit_options
-from tui.cli.building import Lines, Screen
+from tui.cli.building import Lines, shown
 from tui.cli.door import engine
 from tui.cli.parser import Parser
 from tui.presentation import options
@@ -81,25 +81,22 @@ def run(args: argparse.Namespace) -> int:
         limits=limit_options.limits(args),
         epoch=_epoch(),
     )
-    plain = args.progress == "plain" or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
-    shown = Lines(args.quiet) if plain or args.quiet else Screen()
-    with shown, engine(args).image_build(asked, _counted(context.pack(folder, ignore), shown)) as going:
-        for progress in going:
-            shown.show(progress)
-            if progress.image:
-                image = progress.image
+    with shown(args.quiet, args.progress) as screen:
+        pieces = _counted(context.pack(folder, ignore), screen)
+        with engine(args).image_build(asked, pieces) as going:
+            image = screen.follow(going)
     if args.iidfile:
         Path(args.iidfile).write_text(image.id)
     print(image.id)
     return 0
 
 
-def _counted(pieces: Iterator[bytes], shown: Lines) -> Iterator[bytes]:
+def _counted(pieces: Iterator[bytes], screen: Lines) -> Iterator[bytes]:
     sent = 0
     for piece in pieces:
         yield piece
         sent += len(piece)
-        shown.sent(sent)
+        screen.sent(sent)
 
 
 def _build_args(given: list[str]) -> dict[str, str]:

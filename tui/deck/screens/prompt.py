@@ -141,7 +141,9 @@ class Prompt(ModalScreen[T]):
         if self._key not in keys[:-1]:
             self.action_answer()
         else:
-            self.set_focus(self._field(keys[keys.index(self._key) + 1]))  # at once: keys typed ahead are for it
+            self.set_focus(
+                self._field(keys[keys.index(self._key) + 1])
+            )  # at once: keys typed ahead are for it
 
     def action_answer(self) -> None:
         answers = {key: self._field(key).value.strip() for key in self._asks}
