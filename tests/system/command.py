@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 import pexpect
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds; an emulated machine is slow
+PATIENCE = 120.0  # seconds; an emulated machine is slow, and so is one that does much else
 COMMAND = [sys.executable, "-m", "tui.cli"]
 
 
