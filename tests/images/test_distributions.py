@@ -32,7 +32,7 @@ def test_three_environments_on_one_kernel(client: EngineClient, debian12: Path, 
     streams = {}
     for image in ("debian:12", "debian:13", "busybox"):
         id = client.create(ContainerConfig(image=image, command=["/bin/sh", "-c", ASK], stdin=True))
-        streams[image] = client.attach(id)
+        streams[image] = client.attach(id, stdin=True)
         client.start(id)
     said = {}
     for image, stream in streams.items():
