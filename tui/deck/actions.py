@@ -111,7 +111,7 @@ class Actions:
             cores=host.cores,
             memory=host.memory_total,
             used=_used(gauge, self._store.sample(id)),
-            device=self._device(container.limits),
+            device=self.device(container.limits),
         )
         if step is None:
             return False
@@ -147,7 +147,7 @@ class Actions:
         ):  # no later key turned it on
             self._show(id, applied.after)
 
-    def _device(self, limits: Limits) -> str:
+    def device(self, limits: Limits) -> str:
         """The device that the IO gauge turns: one limited already, or the one with the containers' files."""
         if limits.io:
             return next(iter(limits.io))

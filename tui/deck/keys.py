@@ -19,6 +19,7 @@ MAIN: list[BindingType] = [
     Binding("minus", "turn(False)", "limit down", id="limit.down"),
     Binding("u", "undo", "undo limit", id="limit.undo"),
     Binding("L", "limits", "limits", id="limit.edit"),
+    Binding("x", "suspects", "who hurts whom", id="view.suspects"),
     Binding("l", "logs", "logs", id="view.logs"),
     Binding("e", "shell", "shell", id="container.shell"),
     Binding("a", "attach", "attach", id="container.attach"),

@@ -58,7 +58,7 @@ def why(verdict: Blame) -> str:
             also = f", and {' and '.join(s.name for s in others)}" if others else ""
             return f"suspect: {suspicion(verdict, suspects[0])}{also}"
         case "itself":
-            return f"it has more to do than it can get: {own(verdict)}"
+            return f"by its own work: {own(verdict)}"
         case "host":
             busy = f", {percent(verdict.busy)} busy" if verdict.busy is not None else ""
             largest = (
@@ -66,7 +66,7 @@ def why(verdict: Blame) -> str:
                 if suspects
                 else ""
             )
-            return f"the host is full{busy}, by nobody in particular{largest}"
+            return f"the host is full{busy}, nobody in particular{largest}"
     return "these figures do not tell why"
 
 

@@ -163,6 +163,8 @@ class ActingScreen(Screen[None]):
         """Keys that mean nothing now are not there."""
         if action == "revive":
             return bool(self._store.gone)
+        if action == "suspects":
+            return self._store.pressing.blame is not None
         if action == "end_welcome":
             return bool(welcome.ours(self._store.containers.values()))
         return action not in NEED_ONE or bool(self._selection.current)
@@ -190,6 +192,19 @@ class ActingScreen(Screen[None]):
         from tui.deck.screens.images import ImagesScreen
 
         self.app.push_screen(ImagesScreen(self._link, self._store))
+
+    def action_suspects(self) -> None:
+        """Of the selected one where it is a victim of others, else of the one that the banner names."""
+        verdicts = self._store.snapshot.verdicts if self._store.snapshot else {}
+        mine = [blame for blame in verdicts.get(self._selection.current, []) if blame.cause != "itself"]
+        blame = mine[0] if mine else self._store.pressing.blame
+        if blame is None:
+            self.notify("nobody waits for anything that lasts", timeout=3)
+            return
+        from tui.deck.screens.suspects import SuspectsScreen
+
+        suspect = blame.suspects[0].id if blame.suspects else ""
+        self.app.push_screen(SuspectsScreen(self._link, self._store, blame.id, blame.resource, suspect))
 
     def action_new(self) -> None:
         if not self.deck.refuses():

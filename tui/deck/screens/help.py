@@ -26,7 +26,7 @@ TITLES = {
     "table": "table", "logs": "output", "details": "details", "limits": "limits editor",
     "new": "new container", "form": "fields", "list": "lists", "engine": "engine",
     "images": "images", "jobs": "long work", "changes": "changes", "compare": "comparison", "prompt": "question",
-    "gallery": "demos", "demo": "a demo",
+    "suspects": "suspects", "gallery": "demos", "demo": "a demo",
     "welcome": "first run", "confirm": "question", "app": "tiffin", "": "everywhere",
 }  # fmt: skip
 KEYS, WORDS = 13, 23  # cells; what is left of a column shows the id

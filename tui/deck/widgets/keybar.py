@@ -20,6 +20,7 @@ SHOWN = (
     ("container.pause", "pause"),
     ("limit.up", "limit"),
     ("limit.edit", "limits"),
+    ("view.suspects", "who hurts whom"),
     ("view.toggle", "table"),
     ("view.details", "open"),
     ("container.restart", "restart"),
