@@ -20,7 +20,6 @@ from engine.kernel.paths import delete
 from engine.model import BuildOptions, BuildProgress
 from engine.rootfs.root import Stopped
 
-CACHE = "io.tiffin.build.cache"  # label of an image that is only there to be built on again
 RESERVE = 0.05  # share of the free space that a build must leave
 
 
@@ -79,9 +78,7 @@ class Site:
 
     def found(self, key: str) -> str:
         """The id of the image that an earlier step with this key left; empty where there is none."""
-        if not self.options.cache:
-            return ""
-        return next((image.id for image in self.images.list() if image.config.labels.get(CACHE) == key), "")
+        return self.images.kept_for(key) if self.options.cache else ""
 
     async def keep(
         self,
@@ -104,7 +101,7 @@ class Site:
             architecture=config.architecture if config else architecture(),
             os="linux",
             created=created,
-            config=oci.Execution(labels={CACHE: key}),
+            config=oci.Execution(labels={oci.BUILD_CACHE: key}),
             rootfs=oci.RootFs(diff_ids=diff_ids),
             history=[oci.Step(created=created, created_by="tiffin build", comment="kept for later builds")],
         )
