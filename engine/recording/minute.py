@@ -20,6 +20,7 @@ HOST = "host"  # the id of the machine's own series
 STALLS = ("cpu_some", "memory_some", "io_some", "throttled")
 """Fields that tell how much a container suffered; a moment is as bad as the worst of them."""
 WITHIN = 5  # frames over which suffering is averaged: one second of it is chance
+NAMED = 3  # containers named of each kind of suffering
 OOM = "oom"
 
 
@@ -41,7 +42,7 @@ class Minute(Noun, frozen=True):
     frames: int
     rows: list[str] = []  # container ids, the host first: whose numbers follow
     names: dict[str, str] = {}
-    worst: list[Worst] = []  # at most one of a kind
+    worst: list[Worst] = []  # a few of each kind
     events: list[Event] = []
     mean: dict[str, Row] = {}  # by id, in steps; kept beside the JSON
     most: dict[str, Row] = {}
@@ -85,7 +86,7 @@ def _mean(steps: Sequence[int]) -> int:
 
 def _ooms(events: Iterable[Event]) -> list[Worst]:
     killed = [event for event in events if event.action == OOM]
-    return [Worst(at=e.at, kind=OOM, id=e.id, name=e.name, share=1.0) for e in killed[:1]]
+    return [Worst(at=e.at, kind=OOM, id=e.id, name=e.name, share=1.0) for e in killed[:NAMED]]
 
 
 def _stalls(
@@ -94,26 +95,30 @@ def _stalls(
     names: dict[str, str],
     header: Header,
 ) -> list[Worst]:
-    """Of each kind the container that suffered most over some seconds, and when."""
+    """Of each kind the containers that suffered most over some seconds, and when."""
     found = []
     for kind in STALLS:
         if kind not in header.fields:
             continue
         column = header.fields.index(kind)
-        most, worst = 0.0, ("", 0.0)
-        for id, at in times.items():
-            suffered = [max(0, steps[column] - 1) for steps in series[id]]
-            if max(suffered) <= most:
-                continue
-            for last in range(len(suffered)):
-                near = suffered[max(0, last - WITHIN + 1) : last + 1]
-                if len(near) >= min(WITHIN, len(suffered)) and (mean := sum(near) / len(near)) > most:
-                    most, worst = mean, (id, at[last])
-        if most:
-            id, when = worst
-            share = min(1.0, most / header.steps[column])
-            found.append(Worst(at=when, kind=kind, id=id, name=names.get(id, id[:12]), share=round(share, 4)))
+        worst = sorted(((*_suffered(series[id], column, at), id) for id, at in times.items()), reverse=True)[
+            :NAMED
+        ]
+        for most, when, id in worst:
+            if most:
+                share = round(min(1.0, most / header.steps[column]), 4)
+                found.append(Worst(at=when, kind=kind, id=id, name=names.get(id, id[:12]), share=share))
     return found
+
+
+def _suffered(rows: Sequence[Sequence[int]], column: int, times: Sequence[float]) -> tuple[float, float]:
+    """The most that one container suffered over some seconds, in steps, and when."""
+    suffered = [max(0, steps[column] - 1) for steps in rows]
+    if not any(suffered):
+        return 0.0, times[0]
+    wide = min(WITHIN, len(suffered))
+    means = (sum(suffered[last - wide + 1 : last + 1]) / wide for last in range(wide - 1, len(suffered)))
+    return max(zip(means, times[wide - 1 :], strict=True))
 
 
 def encoded(minute: Minute) -> bytes:

@@ -11,7 +11,8 @@ from engine.errors import NotFound
 from engine.model import ContainerSummary, Noun, Sample, Snapshot
 from tui.cli.door import engine
 from tui.cli.output import print_json, print_json_line
-from tui.cli.parser import Parser
+from tui.cli.parser import Parser, UsageError
+from tui.cli.samples import Table
 from tui.presentation import quantities as show
 from tui.presentation.states import look
 from tui.presentation.text import clip, table, width
@@ -41,20 +42,30 @@ def arguments(parser: Parser) -> None:
     add("-a", "--all", action="store_true", help="those that do not run too")
     add("--once", "--no-stream", action="store_true", help="print one reading and end")
     add("--json", action="store_true", help="for scripts; without --once a line for each tick")
+    add("--csv", action="store_true", help="rows for a spreadsheet, units in the header's names")
     add("containers", nargs="*", metavar="CONTAINER", completes="running", help="only these")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    if args.csv and args.json:
+        raise UsageError("stats: --csv and --json are two formats", "choose one")
     client = engine(args)
     wanted = {client.inspect(ref)["Id"] for ref in args.containers}
     if args.once:
         snapshot = _settled(client, wanted)
         shown = _chosen(snapshot, wanted, args.all)
-        if args.json:
+        if args.csv:
+            _rows(Table(), snapshot, shown)
+        elif args.json:
             print_json([_usage(snapshot, one) for one in shown])
         else:
             print(_table(snapshot, shown))
+        return 0
+    if args.csv:
+        rows = Table()
+        for snapshot in _ticks(client):
+            _rows(rows, snapshot, _chosen(snapshot, wanted, args.all))
         return 0
     if args.json or not sys.stdout.isatty():
         for snapshot in _ticks(client):
@@ -122,6 +133,12 @@ def _usage(snapshot: Snapshot, container: ContainerSummary) -> Usage:
         cpus=container.limits.cpus,
         sample=snapshot.samples.get(container.id),
     )
+
+
+def _rows(table: Table, snapshot: Snapshot, containers: Sequence[ContainerSummary]) -> None:
+    for one in containers:
+        table.row(snapshot.at, one, snapshot.samples.get(one.id))
+    table.flush()
 
 
 def _table(snapshot: Snapshot, containers: Sequence[ContainerSummary], gap: str = "  ") -> str:

@@ -31,8 +31,8 @@ class Chart(msgspec.Struct, frozen=True):
     tone: Ink = "text"  # of the number
 
 
-def levels(points: Series, now: float, seconds: float, width: int) -> list[float | None]:
-    """The mean of each of `width` slices of time, newest last; None where nothing was measured.
+def levels(points: Series, now: float, seconds: float, width: int, gap: float = GAP) -> list[float | None]:
+    """The mean of each of `width` slices of time, newest last; None where nothing was measured for `gap` seconds.
 
     A slice is a fixed part of time, so that what is drawn once moves on and does not change.
     """
@@ -45,7 +45,7 @@ def levels(points: Series, now: float, seconds: float, width: int) -> list[float
     before, begin = 0.0, 0
     for at, value in points:
         place = int(at / slice) - newest + width - 1
-        if at - before > GAP:
+        if at - before > gap:
             begin = place
         if value is not None:  # a sample is of all the time since the one before it
             for covered in range(max(0, min(begin, place)), min(place, width - 1) + 1):

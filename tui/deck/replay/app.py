@@ -29,6 +29,9 @@ class ReplayApp(DeckApp):
         for note in self.replay.recording.notes:
             self.notify(note, severity="warning", timeout=12)
 
+    def on_surveyed(self) -> None:
+        self._publish()
+
     def refuses(self) -> bool:
         """See DeckApp."""
         self.notify(REFUSED, severity="warning", timeout=3)

@@ -18,11 +18,16 @@ from engine.recording import Frame, Recording
 from tui.deck.engine_link import HISTORY_FIELDS
 from tui.deck.messages import EngineBack, Notice, SnapshotReady
 from tui.deck.replay.client import ReplayClient, history
+from tui.deck.replay.moments import Survey, survey
 from tui.deck.store import MINUTE
 
 SPEEDS = (1, 10, 60)
 FRAME = 0.25  # seconds between two pictures at most: a terminal is no cinema
 FOLLOWS = 1.5  # intervals between two frames up to which the later one goes on from the other
+
+
+class Surveyed(Message):
+    """The recording was looked through: `link.survey`."""
 
 
 class ReplayLink:
@@ -37,6 +42,7 @@ class ReplayLink:
         self.position = recording.begin
         self.playing = False
         self.speed = SPEEDS[0]
+        self.survey: Survey | None = None  # until it was looked through
         self._times = recording.times()
         self._gap = (
             2 * recording.header.interval
@@ -57,6 +63,7 @@ class ReplayLink:
         post(EngineBack())
         self._wake.set()
         threading.Thread(target=self._play, daemon=True, name="replay").start()
+        threading.Thread(target=self._look_through, daemon=True, name="replay-survey").start()
 
     def stop(self) -> None:
         """See Link."""
@@ -103,7 +110,14 @@ class ReplayLink:
         self.speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
         self._wake.set()
 
-    # ── the thread ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── the threads ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _look_through(self) -> None:
+        try:
+            self.survey = survey(self.recording)
+        except TiffinError as error:
+            self._post(Notice(str(error), "error"))
+        self._post(Surveyed())
 
     def _play(self) -> None:
         shown: Frame | None = None

@@ -35,6 +35,7 @@ NEED_ONE = frozenset(
         "inspect",
         "limits",
         "mark",
+        "chart",
     ]
 )
 """Actions that mean nothing without a container."""
@@ -177,6 +178,22 @@ class ActingScreen(Screen[None]):
             from tui.deck.screens.details import DetailsScreen
 
             self.app.push_screen(DetailsScreen(self._link, self._store, container.id, tab))
+
+    def action_chart(self) -> None:
+        """Chart the marked containers, or the selected one."""
+        ids = self._selection.targets()
+        if ids:
+            from tui.deck.chart.past import LivePast
+            from tui.deck.screens.chart import MOST, ChartScreen
+
+            ids = ids[:MOST]
+            past = LivePast(self._link, self._store, ids)
+            self.app.push_screen(ChartScreen(past, self._store, ids, self.called))
+
+    def called(self, id: str) -> str:
+        """What a container is called."""
+        container = self._store.containers.get(id)
+        return container.name if container else id[:12]
 
     def action_inspect(self) -> None:
         self.action_details("inspect")

@@ -32,11 +32,20 @@ SHOWN = (
     ("container.remove", "remove"),
     ("app.quit", "quit"),
     ("limit.undo", "undo"),
+    ("view.chart", "chart"),
     ("select.mark", "mark"),
     ("container.kill", "kill"),
     ("app.palette", "palette"),
 )
 """Binding ids and words, the most important first; the bar shows them in this order, as many as fit."""
+
+PAIRS = {
+    "limit.up": "limit.down",
+    "chart.left": "chart.right", "chart.narrower": "chart.wider", "chart.earlier": "chart.later",
+    "chart.next": "chart.previous", "replay.back": "replay.on", "replay.faster": "replay.slower",
+    "replay.next_worst": "replay.previous_worst", "replay.next_event": "replay.previous_event",
+}  # fmt: skip
+"""Keys that are told of together with another: that one's ids."""
 
 ACTING = ("container.", "limit.up", "limit.undo")
 """Beginnings of the ids of keys that a read-only deck refuses."""
@@ -45,7 +54,8 @@ SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "−", "enter": "⏎", "space": "␣", "colon": ":",
     "escape": "esc", "delete": "del", "less_than_sign": "<", "greater_than_sign": ">",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
-    "equals_sign": "=", "ampersand": "&", "tab": "Tab",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "right_curly_bracket": "}", "equals_sign": "=", "ampersand": "&", "tab": "Tab",
 }  # fmt: skip
 
 
@@ -81,8 +91,8 @@ class KeyBar(DrawnLine):
             if id not in by_id or (read_only and id.startswith(ACTING)):
                 continue
             keys = key_sign(by_id[id].key)
-            if id == "limit.up" and "limit.down" in by_id:
-                keys += f" {key_sign(by_id['limit.down'].key)}"
+            if (other := PAIRS.get(id)) in by_id:
+                keys += f" {key_sign(by_id[other].key)}"
             text = self.words.get(id, text)
             needs = width(keys) + width(text) + 3
             if row.cells + needs > wide:

@@ -1,0 +1,1 @@
+"""Charts of one measure over time, several containers in one picture."""
