@@ -25,7 +25,7 @@ class ReplayApp(DeckApp):
         return ReplayScreen(self.replay, self.store, self.selection, self.actions)
 
     def on_mount(self) -> None:
-        super().on_mount()
+        """Before DeckApp's own, which Textual calls too."""
         for note in self.replay.recording.notes:
             self.notify(note, severity="warning", timeout=12)
 

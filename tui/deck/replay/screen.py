@@ -8,6 +8,7 @@ from textual.binding import Binding
 from tui.deck.actions import Actions
 from tui.deck.alerts import Alert, alert
 from tui.deck.chart.past import RecordedPast
+from tui.deck.logs.pane import LogPane
 from tui.deck.replay.link import ReplayLink
 from tui.deck.replay.moments import Kind, Moment
 from tui.deck.replay.timeline import TimeLine
@@ -73,9 +74,9 @@ class ReplayScreen(MainScreen):
                 yield widget
 
     def on_mount(self) -> None:
+        """Before MainScreen's own, which Textual calls too."""
         self.time_line = self.query_one(TimeLine)
-        super().on_mount()
-        self.logs.display = False
+        self.query_one(LogPane).display = False
 
     def sync(self) -> None:
         """See MainScreen."""
@@ -133,7 +134,8 @@ class ReplayScreen(MainScreen):
 
     def action_jump(self, kind: Kind, later: bool) -> None:
         survey = self._replay.survey
-        found = survey.beside(self._replay.position, kind, later) if survey else None
+        at = self._replay.position - self._lag(kind)
+        found = survey.beside(at, kind, later) if survey else None
         if found is None:
             what = "moment as bad" if kind == "worst" else "event"
             told = (
@@ -151,11 +153,13 @@ class ReplayScreen(MainScreen):
         else:
             self.notify("nobody waited for long" if survey else "still looking it through", timeout=2)
 
+    def _lag(self, kind: Kind) -> float:
+        """Seconds after an event in which what it did is seen."""
+        return self._replay.recording.header.interval if kind == "event" else 0.0
+
     def _go_to(self, moment: Moment) -> None:
         self._replay.play(False)
-        self._replay.seek(
-            moment.at + (self._replay.recording.header.interval if moment.kind == "event" else 0)
-        )
+        self._replay.seek(moment.at + self._lag(moment.kind))
         self._selection.select(moment.id)
         self._moved_in_time()
         self._moved()
