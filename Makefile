@@ -10,8 +10,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What tiffin itself wants from the system, what only the tests want, and what only
 # the benchmarks and the pictures want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
-TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci mmdebstrap debian-archive-keyring
-BENCHING := crun runc docker.io
+TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci mmdebstrap debian-archive-keyring \
+  docker-registry openssl
+BENCHING := crun runc
 SHOOTING := librsvg2-bin fonts-dejavu-core
 
 # Root file systems of real distributions, made once on a machine and not in every clone: tests have no network.
@@ -36,6 +37,7 @@ system:
 
 testing: system
 	@$(call install-missing,$(TESTING))
+	@test -x /usr/sbin/dockerd -o -x /usr/bin/dockerd || $(call install-missing,docker.io)  # or Docker's own package
 	@test -x /usr/bin/docker || $(call install-missing,$$(apt-cache show docker-cli >/dev/null 2>&1 && \
 	  echo docker-cli || echo docker.io))  # the client only, where it comes alone
 

@@ -12,6 +12,7 @@ from engine.images.exchange.progress import Job, Jobs
 from engine.images.exchange.pulling import Pulling
 from engine.images.exchange.pushing import push
 from engine.images.exchange.saving import FORMATS, Archive, Chosen
+from engine.images.exchange.unpackers import Unpackers
 from engine.images.registry import reference
 from engine.images.registry.session import Session
 from engine.images.registry.settings import Settings
@@ -44,7 +45,8 @@ class Exchange:
         self._find = find
         self._jobs = Jobs()
         self.settings = Settings(instance.config)
-        self._pulling = Pulling(shelf, self.settings, instance.state / "downloads")
+        self._unpackers = Unpackers(shelf)
+        self._pulling = Pulling(shelf, self._unpackers, self.settings, instance.state / "downloads")
 
     def open(self) -> None:
         """Make the folders; once, before all else."""
@@ -100,7 +102,7 @@ class Exchange:
             platforms.parse(platform)
 
         async def work(job: Job) -> None:
-            ids = await load(self._shelf, job, self._pulling.ready, source, platform)
+            ids = await load(self._shelf, job, self._unpackers, source, platform)
             job.images = [self._get(id) for id in dict.fromkeys(ids)]
             for image in job.images:
                 announce("load", image.id, image.names[0] if image.names else "")

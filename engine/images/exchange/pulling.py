@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import msgspec
 
-from engine.errors import BadRequest, Corrupt, Unsupported
+from engine.errors import Corrupt, NotFound, NotPermitted, TiffinError, Unreachable, Unsupported
 from engine.images import oci, platforms
 from engine.images.exchange import documents
 from engine.images.exchange.downloads import Downloads
 from engine.images.exchange.progress import Job
 from engine.images.exchange.together import together
+from engine.images.exchange.unpackers import Unpackers
 from engine.images.platforms import Platform
 from engine.images.registry.reference import Reference
 from engine.images.registry.repository import Document, Repository, persist
@@ -24,17 +24,16 @@ from engine.images.store import SOURCE
 from engine.model import RegistryLogin
 
 LANES = 4  # blobs that are fetched at once
-UNPACKERS = os.cpu_count() or 1
 
 
 class Pulling:
     """What pulls of one instance share."""
 
-    def __init__(self, shelf: Shelf, settings: Settings, folder: Path) -> None:
+    def __init__(self, shelf: Shelf, unpackers: Unpackers, settings: Settings, folder: Path) -> None:
         self._shelf = shelf
+        self._unpackers = unpackers
         self._settings = settings
         self.downloads = Downloads(folder, shelf.store)
-        self._unpackers = asyncio.Semaphore(UNPACKERS)
 
     async def pull(
         self, job: Job, reference: Reference, wanted: Platform | None, login: RegistryLogin
@@ -49,11 +48,6 @@ class Pulling:
         async with session, self._shelf.coming():
             one = _One(self, job, reference, doing, Repository(session, reference))
             return await one.pull(wanted)
-
-    async def ready(self, diff_id: str, blob: Path) -> None:
-        """Unpack a layer, a bounded number of them at once."""
-        async with self._unpackers:
-            await self._shelf.layers.ready(diff_id, blob)
 
 
 class _One:
@@ -83,7 +77,9 @@ class _One:
             self._room(manifest)
             await self._layers(manifest, config)
             await self._shelf.fitting.require(manifest, config, self._doing)
-        except (Corrupt, BadRequest, Unsupported):
+        except (Unreachable, NotPermitted, NotFound):
+            raise  # what has come is for the next try
+        except TiffinError:
             self._shelf.give_up(self._new, self._unpacked)
             raise
         source = f"{self._reference.place}@{top.digest}"
@@ -150,22 +146,16 @@ class _One:
             part = self._job.part(layer.digest, layer.size)
             async with lanes:
                 await self._fetch(layer)
-            blob, diff_id = self._shelf.store.path(layer.digest), diff_ids[layer.digest]
-            if not self._shelf.layers.path(diff_id).is_dir():
-                part.is_now("unpacking")
-                self._unpacked.append(diff_id)
-                try:
-                    await self._pulling.ready(diff_id, blob)
-                except Corrupt as error:
-                    raise Corrupt(f"{self._doing}: {error.message}", documents.REMEDY) from error
-                part.is_now("done")
+            self._unpacked.append(diff_ids[layer.digest])
+            await self._pulling._unpackers.unpack(layer, diff_ids[layer.digest], part, self._doing)
 
         await together(one(layer) for layer in {layer.digest: layer for layer in manifest.layers}.values())
 
     async def _fetch(self, blob: oci.Descriptor) -> None:
+        if not self._shelf.store.path(blob.digest).exists():
+            self._new.append(blob.digest)  # before it comes: it may end whole although it was given up
         part = self._job.part(blob.digest, blob.size)
-        if await self._pulling.downloads.fetch(self._repository, blob, part, self._doing):
-            self._new.append(blob.digest)
+        await self._pulling.downloads.fetch(self._repository, blob, part, self._doing)
 
     def _enter(self, document: Document, source: str) -> None:
         store = self._shelf.store

@@ -66,8 +66,8 @@ def _sources(shelf: Shelf, place: Reference) -> dict[str, str]:
             if source := source_of(manifest):
                 there = reference.parse(source)
                 if there.registry == place.registry and there.repository != place.repository:
-                    for layer in shelf.store.documents(manifest)[0].layers:
-                        found[layer.digest] = there.repository
+                    document, _ = shelf.store.documents(manifest)
+                    found.update((b.digest, there.repository) for b in (document.config, *document.layers))
     return found
 
 
