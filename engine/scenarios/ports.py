@@ -12,7 +12,7 @@ from engine.scenarios.run import Lane
 from engine.scenarios.stage import Message, Stage
 
 MiB = 1 << 20
-PATIENCE = 2.0  # seconds
+PATIENCE = 10.0  # seconds
 PORT = 80
 
 
