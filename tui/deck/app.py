@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 
 from engine.instance import Instance
-from engine.model import ScenarioAsk, ScenarioRun, Snapshot
+from engine.model import ImageCheck, ScenarioAsk, ScenarioRun, Snapshot
 from tui.deck import keys, messages, settings, theme, welcome
 from tui.deck.actions import Actions
 from tui.deck.engine_link import EngineLink, Link
@@ -62,6 +62,7 @@ class DeckApp(App[int]):
         self.selection = Selection()
         self.link: Link = link or EngineLink(instance)
         self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
+        self.checks: dict[str, ImageCheck] = {}  # whether images run here, by id: a fact that stays
         self.jobs = Jobs(self.post_message, self.call_later, self._publish)
         self._opening = opening
         self.demo_run: ScenarioRun | None = None  # the latest demo played here, as it stood last

@@ -7,8 +7,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.errors import TiffinError
-from engine.model import ImageSummary, LayerSnapshot
+from engine.model import ContainerSummary, ImageSummary, LayerSnapshot
 from tui.deck.changes import draw
+from tui.deck.changes.tree import Tally
+from tui.deck.screens.choice import Choice
 from tui.deck.screens.confirm import Confirm
 from tui.deck.screens.prompt import Ask, Prompt
 from tui.deck.store import ALIVE
@@ -60,29 +62,43 @@ class Doing:
             tab.notify("wait until the last thing is done", severity="warning")
 
     def reset(self) -> None:
-        """Throw the layer away, after a question that says what is lost."""
+        """Throw the layer away, after a question that says what is lost.
+
+        One that runs is stopped for it, and started again only where that is wanted: its program may be what
+        made the mess.
+        """
         tab, name, runs = self._tab, self._name, self._runs
-        tally, container, client = tab.tally, tab.subject.container, tab.subject.link.client
+        tally, container = tab.tally, tab.subject.container
         if container is None:
             return
-        lost = draw.amount(tally)
         question = f"Reset {harmless(name)} to {harmless(tidy(container.image))}?\n"
-        question += f"Thrown away: {lost}" + (f", {size(tally.written)} written." if tally.paths else ".")
-        question += "\nIt runs: it is stopped, and started again." if runs else ""
+        question += f"Thrown away: {draw.amount(tally)}" + (
+            f", {size(tally.written)} written." if tally.paths else "."
+        )
+        question += "\nIt runs, and is stopped for this." if runs else ""
         question += "\nIts volumes, logs and snapshots stay."
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._do(
-                    "resetting",
-                    lambda: client.reset(container.id, restart=runs, grace=GRACE if runs else None),
-                    lambda _, took: (
-                        f"{name} is as its image again in {took:.2f} s: {lost} thrown away,"
-                        f" {size(tally.written)} · nothing else was touched"
-                    ),
-                )
+        def answered(way: str | None) -> None:
+            if way:
+                self._reset(container, tally, runs, start=way == "y" and runs)
 
-        tab.app.push_screen(Confirm(question, "reset"), answered)
+        ways = (("y", "reset, start again"), ("s", "reset, leave stopped")) if runs else (("y", "reset"),)
+        tab.app.push_screen(Choice(question, ways), answered)
+
+    def _reset(self, container: ContainerSummary, tally: Tally, runs: bool, *, start: bool) -> None:
+        client = self._tab.subject.link.client
+
+        def work() -> None:
+            if runs and not start:
+                client.stop(container.id, GRACE)
+            client.reset(container.id, restart=start, grace=GRACE if start else None)
+
+        def said(_: None, took: float) -> str:
+            lost = f"{draw.amount(tally)}, {size(tally.written)}"
+            told = f"{container.name} is as its image again in {took:.2f} s: {lost} thrown away"
+            return told + (" · it runs again" if start else " · nothing else was touched")
+
+        self._do("resetting", work, said)
 
     def commit(self) -> None:
         """Make an image of the container, named by its user."""

@@ -104,7 +104,7 @@ def layer(number: int, one: HistoryStep, wide: int, palette: Palette, current: b
     quiet = palette.style("muted", ground)
     row = Row().add("▌" if current else " ", palette.style("selected", ground))
     row.add(pad(str(number) if has else "·", 3, True), quiet)
-    row.add(f" {pad(size(one.size) if has else '', 5, True)} ", palette.style("text", ground))
+    row.add(f" {pad(size(one.size) if one.blob else '', 5, True)} ", palette.style("text", ground))
     row.add(pad("⧉" if one.shared_with else "", 2), palette.style("cache", ground))
     command = tidy_command(one.command) or one.comment or (short_id(one.layer) if has else "")
     room = max(0, wide - row.cells)

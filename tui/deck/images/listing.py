@@ -178,14 +178,14 @@ def _own_bytes(entry: Entry) -> int:
 
 
 COLUMNS: tuple[Column[Entry], ...] = (
-    Column("name", "NAME", 14, 0, _title, lambda e: _name_order(e), False, 44),
+    Column("name", "NAME", 24, 0, _title, lambda e: _name_order(e), False, 44),
     Column("distribution", "DISTRIBUTION", 13, 2, _distribution, lambda e: _told(e, checks.distribution), False, 32),
     Column("libc", "C LIBRARY", 10, 5, _libc, lambda e: _told(e, checks.library), False, 14),
-    Column("kernel", "LINUX", 7, 4, _kernel, lambda e: _version(e), False, 10),
+    Column("kernel", "LINUX", 7, 3, _kernel, lambda e: _version(e), False, 10),
     Column("here", "HERE", 11, 1, _here, lambda e: e.check.verdict if e.check else "", False),
     Column("size", "SIZE", 4, 1, _size, lambda e: e.image.size),
-    Column("own", "own", 4, 3, _own, _own_bytes),
-    Column("shared", "shared", 6, 3, _shared, lambda e: e.space.shared if e.space else 0),
+    Column("own", "own", 4, 4, _own, _own_bytes),
+    Column("shared", "shared", 6, 4, _shared, lambda e: e.space.shared if e.space else 0),
     Column("made", "MADE", 5, 6, _made, lambda e: -e.image.created_at),
     Column("users", "USED BY", 8, 2, _users, lambda e: len(e.users), False, 40),
 )  # fmt: skip

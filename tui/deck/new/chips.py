@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from textual import events
 from textual.message import Message
@@ -27,11 +27,12 @@ class Chips(DrawnLine):
         super().__init__("chips")
         self._choices: Sequence[str] = ()
         self._chosen = ""
+        self._bad: Collection[str] = ()
         self._places: list[tuple[int, int, str]] = []
 
-    def show(self, choices: Sequence[str], chosen: str) -> None:
-        """Take what is to be shown."""
-        self._choices, self._chosen = choices, chosen
+    def show(self, choices: Sequence[str], chosen: str, bad: Collection[str] = ()) -> None:
+        """Take what is to be shown; `bad` are choices that would be refused."""
+        self._choices, self._chosen, self._bad = choices, chosen, bad
         self.sync()
 
     def line(self) -> Line:
@@ -48,7 +49,10 @@ class Chips(DrawnLine):
         first = max(0, self._choices.index(self._chosen) - 3) if self._chosen in self._choices else 0
         for choice in self._choices[first:]:
             begin = row.cells
-            row.add(f" {harmless(choice)} ", on if choice == self._chosen else plain)
+            refused = choice in self._bad
+            style = palette.style("failed", "surface") if refused else plain
+            text = f" {'✕ ' if refused else ''}{harmless(choice)} "
+            row.add(text, on if choice == self._chosen else style)
             self._places.append((begin, row.cells, choice))
         return cut(row.fill(wide, plain).segments, wide)
 

@@ -119,12 +119,12 @@ class ImagesScreen(Screen[None]):
         self._refused = ""  # why the engine does not tell
         self._sort, self._descending = "name", False
         self._use: DiskUse | None = None
-        self._checks: dict[str, ImageCheck] = {}
         self._spaces: dict[str, Space] = {}
         self._steps: dict[str, list[HistoryStep]] = {}
         self._ticks = 0
         self._all = False  # whether what builds keep is shown too
         self._steps_of_builds: set[str] = set()
+        self._awaited = ""  # id of an image that the engine's next answer should have
         self._made_now = ""  # id of an image to be chosen as soon as it is there
         self._ended = 0  # jobs, when the engine was asked last
         self._doing = Doing(self)
@@ -171,6 +171,8 @@ class ImagesScreen(Screen[None]):
 
     def _take(self, found: list[ImageSummary]) -> None:
         before = self._images
+        if self._awaited:
+            self._made_now, self._awaited = self._awaited, ""
         self._images, self._refused = found, ""
         if found != before:
             self._asking.ask("use", self.client.disk_use, self._used, self._untold)
@@ -186,12 +188,12 @@ class ImagesScreen(Screen[None]):
         """Ask whether the images run here, one by one, since each has to be looked into; the chosen one first."""
         entry = self.current
         ids = [*([entry.image.id] if entry else []), *(image.id for image in self._images or ())]
-        id = next((id for id in ids if id not in self._checks), None)
+        id = next((id for id in ids if id not in self.deck.checks), None)
         if id is None:
             return
 
         def take(found: list[ImageCheck]) -> None:
-            self._checks |= {check.id: check for check in found}
+            self.deck.checks |= {check.id: check for check in found}
             self.sync()
             self._check()
 
@@ -228,7 +230,7 @@ class ImagesScreen(Screen[None]):
         self._ticks += 1
         ended, self._ended = self._ended, self.deck.jobs.ended
         if ended != self._ended:
-            self._made_now = self.deck.jobs.last_made
+            self._awaited = self.deck.jobs.last_made
         if ended != self._ended or (self._ticks % AGAIN == 0 and self.app.screen is self):
             self.action_again()
         self.sync()
@@ -249,7 +251,7 @@ class ImagesScreen(Screen[None]):
             for image in self._images or ()
             if self._all or image.id not in self._steps_of_builds or image.id == self._made_now
         ]
-        found = entries(images, self._checks, self._spaces, containers, self._store.now)
+        found = entries(images, self.deck.checks, self._spaces, containers, self._store.now)
         self._shown = arranged(
             matching(found, self.query_one("#filter", Field).value), self._sort, self._descending
         )
@@ -281,7 +283,8 @@ class ImagesScreen(Screen[None]):
             if self._use.reclaimable:
                 told += f" · {size(self._use.reclaimable)} in no use"
         if steps:
-            told += f" · {len(steps)} steps of builds{'' if self._all else ', A shows them'}"
+            kept = f"{len(steps)} build step{'s' if len(steps) > 1 else ''} kept"
+            told += f" · {kept}{'' if self._all else ', A shows'}"
         if self.query_one("#filter", Field).value:
             told += f" · {len(self._shown)} match"
         return told + (f" · {self._refused}" if self._refused else "")

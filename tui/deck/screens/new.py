@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.errors import TiffinError
+from engine.model import ImageCheck, ImageSummary
 from tui.deck.asking import Asking
 from tui.deck.engine_link import Link
 from tui.deck.form.fields import ChoiceField, Field, Toggle
@@ -21,6 +22,7 @@ from tui.deck.new.chips import Chips
 from tui.deck.new.entries import ENTRIES, SWITCHES, Entry, Refused, check, config
 from tui.deck.store import Store
 from tui.deck.widgets.keybar import KeyBar
+from tui.presentation import checks
 from tui.presentation.images import HOST
 from tui.presentation.text import harmless
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tui.deck.app import DeckApp
 
 BY_KEY = {entry.key: entry for entry in (*ENTRIES, *SWITCHES)}
+REFUSED = ("refused", "unreadable")
 OTHERS = 8  # rows of the dialog that are not entries
 KEYS = (
     ("new.next", "run"),
@@ -61,7 +64,8 @@ class NewScreen(ModalScreen[str]):
     NewScreen .entry Field, NewScreen .entry Toggle { width: 1fr; }
     NewScreen .entry:focus-within { background: $selection; }
     NewScreen .entry:focus-within Static { color: $ink; text-style: bold; }
-    NewScreen #hint { margin-top: 1; }
+    NewScreen #hint { margin-top: 1; height: auto; max-height: 2; }
+    NewScreen #hint.-bad { color: $failed; }
     NewScreen #told { height: 2; }
     NewScreen #told.-bad { color: $failed; }
     NewScreen #keys { dock: none; }
@@ -71,6 +75,7 @@ class NewScreen(ModalScreen[str]):
         super().__init__()
         self._link = link
         self._store = store
+        self._ids: dict[str, str] = {}  # of images by name
         self._image = image  # chosen beforehand; then its own command is too
 
     def compose(self) -> ComposeResult:
@@ -89,9 +94,7 @@ class NewScreen(ModalScreen[str]):
         self._asking = Asking(self)
         self.query_one("#box").border_title = "new container"
         client = self._link.client
-        self._asking.ask("images", lambda: client.images(), lambda found: self._offer(
-            "image", [name.removesuffix(":latest") for image in found for name in image.names]
-        ), self._refused)  # fmt: skip
+        self._asking.ask("images", lambda: client.images(), self._take_images, self._refused)
         self._asking.ask("networks", lambda: client.networks(), lambda found: self._offer(
             "network", [network.name for network in found]
         ), self._refused)  # fmt: skip
@@ -119,17 +122,56 @@ class NewScreen(ModalScreen[str]):
         ]
         self._hint()
 
+    def _take_images(self, found: list[ImageSummary]) -> None:
+        self._offer("image", [name.removesuffix(":latest") for image in found for name in image.names])
+        self._ids = {name.removesuffix(":latest"): image.id for image in found for name in image.names}
+        self._check()
+
+    def _check(self) -> None:
+        """Ask whether the images run here, one by one, since each has to be looked into; the chosen one first."""
+        chosen = self.query_one("#image", ChoiceField).value
+        names = [name for name in (chosen, *self._ids) if name in self._ids]
+        id = next(
+            (self._ids[name] for name in names if self._ids[name] not in cast("DeckApp", self.app).checks),
+            None,
+        )
+        if id is None:
+            return
+        client = self._link.client
+
+        def take(found: list[ImageCheck]) -> None:
+            cast("DeckApp", self.app).checks |= {check.id: check for check in found}
+            self._hint()
+            self._check()
+
+        self._asking.ask("check", lambda: client.images_check(id), take, self._refused)
+
+    def _verdict(self, name: str) -> ImageCheck | None:
+        """What was found out about an image of that name."""
+        return cast("DeckApp", self.app).checks.get(self._ids.get(name.removesuffix(":latest"), ""))
+
     # ── what is said ────────────────────────────────────────────────────────────────────────────────────────
 
     def _hint(self) -> None:
         focused = self.focused
         entry = BY_KEY.get(focused.id or "") if focused else None
-        self.query_one("#hint", Static).update(f"  {entry.hint}" if entry else "")
-        choosing = isinstance(focused, ChoiceField)
-        self.query_one(Chips).show(
-            focused.choices if isinstance(focused, ChoiceField) else (),
-            focused.value if isinstance(focused, Input) and choosing else "",
-        )
+        hint = self.query_one("#hint", Static)
+        hint.update(f"  {entry.hint}" if entry else "")
+        hint.set_class(False, "-bad")
+        if not isinstance(focused, ChoiceField):
+            self.query_one(Chips).show((), "")
+            return
+        bad = [name for name in focused.choices if (one := self._verdict(name)) and one.verdict in REFUSED]
+        image = focused.id == "image"
+        self.query_one(Chips).show(focused.choices, focused.value, bad if image else ())
+        if image and (check := self._verdict(focused.value)) is not None:
+            told = (
+                checks.distribution(check),
+                checks.library(check),
+                check.reason or checks.WORDS[check.verdict],
+            )
+            hint.update(harmless(f"  {checks.GLYPH[check.verdict]} {' · '.join(told)}"))
+            hint.set_class(check.verdict in REFUSED, "-bad")
 
     def on_descendant_focus(self) -> None:
         self._hint()
