@@ -18,6 +18,7 @@ from engine.model import ImageCheck, ScenarioAsk, ScenarioRun, Snapshot
 from tui.deck import keys, messages, settings, theme, welcome
 from tui.deck.actions import Actions
 from tui.deck.engine_link import EngineLink, Link
+from tui.deck.groups.store import TreeStore
 from tui.deck.jobs.jobs import Jobs
 from tui.deck.screens.main import MainScreen
 from tui.deck.selection import Selection
@@ -59,6 +60,7 @@ class DeckApp(App[int]):
         self.instance = instance
         self.read_only = read_only
         self.store = Store()
+        self.host_tree = TreeStore()  # of the whole host; filled while it is looked at
         self.selection = Selection()
         self.link: Link = link or EngineLink(instance)
         self.actions = Actions(self.link, self.store, self.post_message, self.call_later, self._publish)
@@ -187,6 +189,12 @@ class DeckApp(App[int]):
         """Change to a theme and remember it."""
         self.theme = theme_name
         self.remember(theme=theme_name)
+
+    def leave_tree(self, view: str = "") -> None:
+        """Go from the host tree to "panes" or "table"; "" is the one that was there before."""
+        self.pop_screen()
+        if isinstance(self.screen, MainScreen):
+            self.screen.action_view(view or self.screen.view_name)
 
     def refuses(self) -> bool:
         """Whether acting keys are off; says so when they are."""

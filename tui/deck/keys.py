@@ -28,10 +28,11 @@ MAIN: list[BindingType] = [
     Binding("d,delete", "remove", "remove", id="container.remove"),
     Binding("enter", "details", "details", id="view.details"),
     Binding("i", "inspect", "inspect", id="view.inspect"),
-    Binding("v", "toggle_view", "table / panes", id="view.toggle"),
+    Binding("v", "toggle_view", "panes / table / host", id="view.toggle"),
     Binding("1", "view('panes')", "panes", id="view.panes"),
     Binding("2", "view('table')", "table", id="view.table"),
     Binding("3", "logs", "logs", id="view.logs_number"),
+    Binding("4,T", "tree", "the whole host", id="view.tree"),
     Binding("o", "images", "images", id="view.images"),
     Binding("D", "demos", "demos", id="view.demos"),
     Binding("slash", "filter", "filter", id="view.filter"),
@@ -55,8 +56,37 @@ MAIN: list[BindingType] = [
     Binding("X", "end_welcome", "remove the first-run containers", id="welcome.remove"),
 ]
 
+TREE: list[BindingType] = [
+    Binding("p", "freeze", "freeze / thaw", id="group.freeze"),
+    Binding("L", "limits", "limits", id="group.limits"),
+    Binding("u", "undo", "undo the last change", id="group.undo"),
+    Binding("b", "put_back", "put back as it was", id="group.put_back"),
+    Binding("B", "all_back", "put everything back", id="group.all_back"),
+    Binding("enter", "details", "details", id="tree.details"),
+    Binding("left,h", "fold", "fold, or to its parent", id="tree.fold"),
+    Binding("right", "unfold", "unfold", id="tree.unfold"),
+    Binding("z", "fold_all", "fold / unfold all", id="tree.fold_all"),
+    Binding("e", "empty", "show empty ones", id="tree.empty"),
+    Binding("slash", "filter", "filter", id="tree.filter"),
+    Binding("less_than_sign", "sort(-1)", "sort column left", id="tree.sort_left"),
+    Binding("greater_than_sign", "sort(1)", "sort column right", id="tree.sort_right"),
+    Binding("I", "invert", "invert order", id="tree.invert"),
+    Binding("v", "view('panes')", "panes", id="tree.views"),
+    Binding("1", "view('panes')", "panes", id="tree.panes"),
+    Binding("2", "view('table')", "table", id="tree.table"),
+    Binding("escape", "back", "back", id="tree.back"),
+    Binding("j,down", "move('next')", "below", id="tree.next"),
+    Binding("k,up", "move('previous')", "above", id="tree.previous"),
+    Binding("pageup", "move('pageup')", "page up", id="tree.pageup"),
+    Binding("pagedown", "move('pagedown')", "page down", id="tree.pagedown"),
+    Binding("g,home", "move('first')", "first", id="tree.first"),
+    Binding("G,end", "move('last')", "last", id="tree.last"),
+]
+"""Those of the host tree."""
+
 NOT_IN_PALETTE = frozenset(
     ("app.palette", "view.back", "select.next", "select.previous", "select.up", "select.down", "select.left",
-     "select.right", "select.pageup", "select.pagedown", "select.first", "select.last", "view.logs_number")
+     "select.right", "select.pageup", "select.pagedown", "select.first", "select.last", "view.logs_number",
+     "tree.back", "tree.next", "tree.previous", "tree.pageup", "tree.pagedown", "tree.first", "tree.last")
 )  # fmt: skip
 """Ids of what only makes sense as a key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-Gauge = Literal["cpu", "memory", "io", "pids"]
+Gauge = Literal["cpu", "memory", "io", "pids", "none"]  # "none": what has no limits to turn
 GAUGES: tuple[Gauge, ...] = ("cpu", "memory", "io", "pids")
 
 

@@ -1,7 +1,7 @@
 """What the deck remembers, in `settings.toml` of the settings folder; read once, replaced as a whole.
 
 theme = "dark"          the theme chosen last
-view = "panes"          or "table"
+view = "panes"          or "table", or "tree"
 welcomed = true         the first run has been; see welcome.py
 
 [keys]                  other keys for actions, by the id that `?` shows beside each
@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The deck's settings; every field has a default."""
 
     theme: str = "dark"
-    view: Literal["panes", "table"] = "panes"
+    view: Literal["panes", "table", "tree"] = "panes"
     welcomed: bool = False
     keys: dict[str, str] = {}
 

@@ -46,6 +46,8 @@ def turn(
             rate = step(rates, now.write_bps, up)
             limit = msgspec.structs.replace(now, read_bps=rate, write_bps=rate)
             return LimitsChange(io={device: limit}) if limit != now else None
+        case "none":
+            return None
 
 
 def _close_above(scale: Sequence[int], used: int) -> Sequence[int]:

@@ -112,7 +112,7 @@ def _find(rooms: Rooms, registry: Registry, id: str) -> tuple[Cgroup, str]:
                 f"container {container.name} is not running", f"`tiffin start {container.name}` first"
             )
         return container.cgroup, container.name
-    node, group = rooms.watch.groups.nodes.get(id), rooms.watch.groups.groups.get(id)
+    node, group = rooms.watch.groups.node(id), rooms.watch.groups.groups.get(id)
     if node is None or group is None or node.hierarchy is None:
         raise NotFound(
             f"there is no cgroup {id.removeprefix(GROUP_PREFIX)}", "`tiffin why` names those that stall"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -141,9 +141,15 @@ class Fit(msgspec.Struct, frozen=True):
     width: int
 
 
-def fit(width: int) -> Fit:
-    """As many columns as there is room for; the name takes what is left."""
-    shown = list(COLUMNS)
+def fit(width: int, name: tuple[int, int] = (LEAST_NAME, MOST_NAME), without: Collection[str] = ()) -> Fit:
+    """As many columns as there is room for; the name takes what is left, within these cells."""
+    least, most = name
+    columns = [
+        msgspec.structs.replace(column, width=least) if column.key == "name" else column
+        for column in COLUMNS
+        if column.key not in without
+    ]
+    shown = list(columns)
     while len(shown) > 1 and _needed(shown) > width:
         worst = max(column.rank for column in shown)
         if worst == 0:
@@ -151,12 +157,12 @@ def fit(width: int) -> Fit:
         shown = [column for column in shown if column.rank != worst]
     spare = max(0, width - _needed(shown))
     for rank in range(1, 10):  # one that gave way with others of its rank may still fit alone
-        for column in COLUMNS:
+        for column in columns:
             if column.rank == rank and column not in shown and column.width + 1 <= spare:
                 shown.append(column)
                 spare -= column.width + 1
-    shown.sort(key=COLUMNS.index)
-    grown = min(spare, MOST_NAME - LEAST_NAME)
+    shown.sort(key=columns.index)
+    grown = min(spare, most - least)
     rest = spare - grown
     extra = {"name": grown, "minute": min(rest, 18)}
     return Fit([(column, column.width + extra.get(column.key, 0)) for column in shown], width)
@@ -223,7 +229,7 @@ def draw(
             row.add(" ", palette.style("text", ground))
         else:
             text, ink = column.cell(view)
-            if gauge is not None and column.key == TURNED[gauge]:
+            if gauge is not None and column.key == TURNED.get(gauge):
                 style = palette.style("flash" if flashing else "selected", ground, bold=True, reverse=True)
                 row.fill(row.cells + width - cell_width(text), palette.style("text", ground))
                 row.add(text, style).add(" ", palette.style("text", ground))

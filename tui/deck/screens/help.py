@@ -27,6 +27,7 @@ TITLES = {
     "new": "new container", "form": "fields", "list": "lists", "engine": "engine",
     "images": "images", "jobs": "long work", "changes": "changes", "compare": "comparison", "prompt": "question",
     "suspects": "suspects", "gallery": "demos", "demo": "a demo",
+    "group": "the cgroup", "tree": "the host tree",
     "welcome": "first run", "confirm": "question", "app": "tiffin", "": "everywhere",
 }  # fmt: skip
 KEYS, WORDS = 13, 23  # cells; what is left of a column shows the id

@@ -275,15 +275,17 @@ class LimitsScreen(ModalScreen[None]):
         if change == LimitsChange():
             self._say("nothing to change: type a new value first")
         elif not self._refuses():
-            client = self._link.client
+            self.apply(change)
 
-            async def took(applied: LimitsApplied) -> None:
-                await self._took(applied, change)
+    def apply(self, change: LimitsChange) -> None:
+        """Hand a change to the kernel."""
+        client = self._link.client
 
-            if self._asking.ask(
-                "limits", lambda: client.update(self._container, change), took, self._refused
-            ):
-                self._say("applying …")
+        async def took(applied: LimitsApplied) -> None:
+            await self._took(applied, change)
+
+        if self._asking.ask("limits", lambda: client.update(self._container, change), took, self._refused):
+            self._say("applying …")
 
     async def action_undo(self) -> None:
         if self._refuses():

@@ -70,11 +70,18 @@ class MainScreen(ActingScreen):
         later = self.deck.call_later  # taken here: a thread has no app of its own
         self._tails = Tails(self._link, lambda fresh: later(self._tailed, fresh))
         self._tails.start()
+        if self.deck.settings.view == "tree":
+            self.action_tree()
 
     @property
     def view(self) -> PaneGrid | ContainerTable:
         """The one of the two views that is on."""
         return self.table if self._table_view else self.panes
+
+    @property
+    def view_name(self) -> str:
+        """Which that is, in the settings' words."""
+        return "table" if self._table_view else "panes"
 
     # ── bringing the screen up to the store ─────────────────────────────────────────────────────────────────
 
@@ -182,7 +189,7 @@ class MainScreen(ActingScreen):
         self.keybar.words = {
             "container.start_stop": "stop" if running else "start",
             "container.pause": "resume" if paused else "pause",
-            "view.toggle": "panes" if self._table_view else "table",
+            "view.toggle": "host" if self._table_view else "table",
         }
         self.keybar.sync()
 
@@ -252,7 +259,16 @@ class MainScreen(ActingScreen):
         self.panes.display = not self._table_view and not self._logs_only
 
     def action_toggle_view(self) -> None:
-        self.action_view("panes" if self._table_view else "table")
+        if self._table_view:
+            self.action_tree()
+        else:
+            self.action_view("table")
+
+    def action_tree(self) -> None:
+        from tui.deck.screens.tree import TreeScreen
+
+        self.app.push_screen(TreeScreen(self._link, self._store, self._actions, self.deck.host_tree))
+        self.deck.remember(view="tree")
 
     def action_view(self, name: str) -> None:
         self._logs_only = False

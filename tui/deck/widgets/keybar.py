@@ -47,7 +47,7 @@ PAIRS = {
 }  # fmt: skip
 """Keys that are told of together with another: that one's ids."""
 
-ACTING = ("container.", "limit.up", "limit.undo")
+ACTING = ("container.", "group.", "limit.up", "limit.undo")
 """Beginnings of the ids of keys that a read-only deck refuses."""
 
 SIGNS = {

@@ -21,12 +21,15 @@ from tui.deck.theme import palette_of
 class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
     """All containers as rows below a header that stays; call `sync` after anything it shows has changed."""
 
+    NAME = (rows.LEAST_NAME, rows.MOST_NAME)  # cells
+    WITHOUT: Sequence[str] = ()  # keys of columns that are not for what this table shows
+
     def __init__(self, store: Store, selection: Selection) -> None:
         super().__init__(id="table")
         self._store = store
         self._selection = selection
         self._ids: Sequence[str] = ()
-        self._fit = rows.fit(80)
+        self._fit = rows.fit(80, self.NAME, self.WITHOUT)
         self._drawn: dict[int, Line] = {}  # by row of the widget
         self._rows: dict[tuple[str, bool, Gauge | None, bool], Line] = {}  # made since the newest snapshot
         self._made_of: object = None
@@ -40,7 +43,7 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
         tall = len(ids) + 1
         room = max(1, wide - (self.scrollbar_size_vertical if tall > high else 0))
         if self._fit.width != room:
-            self._fit = rows.fit(room)
+            self._fit = rows.fit(room, self.NAME, self.WITHOUT)
             self._rows.clear()
         self.virtual_size = Size(room, tall)
 
@@ -102,10 +105,11 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
             trace = store.traces.get(id, rows.NOTHING)
             sign = store.signs.get(id, "")
             view = rows.RowView(store.containers[id], store.sample(id), trace, store.host, store.now, sign)
-            line = self._rows[key] = rows.draw(
-                view, self._fit, palette, marked=key[1], gauge=gauge, flashing=key[3]
-            )
+            line = self._rows[key] = self._draw(view, marked=key[1], gauge=gauge, flashing=key[3])
         return line
+
+    def _draw(self, view: rows.RowView, *, marked: bool, gauge: Gauge | None, flashing: bool) -> Line:
+        return rows.draw(view, self._fit, palette_of(self), marked=marked, gauge=gauge, flashing=flashing)
 
     def render_line(self, y: int) -> Strip:
         """One row of the view."""

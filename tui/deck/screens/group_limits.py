@@ -1,0 +1,40 @@
+"""The limits editor for a cgroup that is not tiffin's: it asks before it applies."""
+
+from __future__ import annotations
+
+from engine.model import Group, LimitsChange
+from tui.deck.engine_link import Link
+from tui.deck.groups.door import door
+from tui.deck.groups.store import TreeStore
+from tui.deck.screens.confirm import Confirm
+from tui.deck.screens.limits import LimitsScreen
+from tui.presentation.groups import whose
+from tui.presentation.text import harmless
+
+
+class GroupLimitsScreen(LimitsScreen):
+    """See LimitsScreen."""
+
+    def __init__(self, link: Link, store: TreeStore, group: Group) -> None:
+        super().__init__(door(link), store, group.id)
+        self._group = group
+
+    async def on_mount(self) -> None:
+        await super().on_mount()
+        self.query_one("#box").border_title = harmless(f"limits of {whose(self._group)}, not tiffin's")
+
+    def apply(self, change: LimitsChange) -> None:
+        """Ask, and name it."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                super(GroupLimitsScreen, self).apply(change)
+
+        group = self._group
+        text = f"Change the limits of {whose(group)}?\n{group.path}\nIt is not tiffin's. u puts it back."
+        self.app.push_screen(Confirm(harmless_lines(text), "change"), answered)
+
+
+def harmless_lines(text: str) -> str:
+    """A question of some lines, in which names cannot drive the terminal."""
+    return "\n".join(harmless(line) for line in text.split("\n"))
