@@ -1,7 +1,4 @@
-"""The demos' tests make no difference between cgroup versions, so they run on this kernel only."""
+"""An engine of its own for each test that asks for one."""
 
-from __future__ import annotations
-
-from tests.system.conftest import client, instance
-
-__all__ = ["client", "instance"]
+from engines import client as client
+from engines import instance as instance

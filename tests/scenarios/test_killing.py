@@ -7,13 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from command import Tiffin, eventually
+from leftovers import processes
 
 from engine.client import EngineClient
 from engine.errors import EngineUnavailable
 from engine.instance import Instance
 from engine.model import ScenarioAsk
-from tests.system.command import Tiffin, eventually
-from tests.system.leftovers import processes
 
 pytestmark = pytest.mark.system
 
