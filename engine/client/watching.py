@@ -28,6 +28,11 @@ class WatchCalls(Calls):
         """Past samples of all containers and the host; some fields of Sample, or all."""
         return self._get("/tiffin/history", list[History], {"seconds": seconds, "fields": ",".join(fields)})
 
+    def metrics(self, openmetrics: bool = False) -> str:
+        """What is measured as Prometheus reads it: in its text format, or in OpenMetrics'."""
+        with self._request("GET", "/tiffin/metrics", {"openmetrics": openmetrics}) as response:
+            return response.read().decode()
+
     def events(self, since: float = 0, until: float = 0, filters: Filters | None = None) -> Iterator[Event]:
         """What happened since a time (0: from now on) until another (0: goes on); filters are Docker's."""
         query: Query = {"since": since or None, "until": until or None, "filters": filtered(filters)}

@@ -23,6 +23,7 @@ from engine.server.groups import GroupRoutes
 from engine.server.http import BEGUN, MAX_BODY, Handler, carried_through, problems
 from engine.server.images import ImageRoutes
 from engine.server.keeping import KeepingRoutes
+from engine.server.metrics import MetricsRoutes
 from engine.server.networks import NetworkRoutes
 from engine.server.output import OutputRoutes
 from engine.server.private import PrivateRoutes
@@ -65,6 +66,7 @@ class Server:
             BlameRoutes(containers),
             ScenarioRoutes(self._scenarios),
             TiffinRoutes(containers, shut_down),
+            MetricsRoutes(containers),
         ):
             for route in part.routes():
                 handler = route.handler if route.live else carried_through(route.handler)

@@ -23,6 +23,7 @@ from engine.watch.blame import Judge, Parties, Ruling
 from engine.watch.groups import Groups, Told
 from engine.watch.groups.naming import Unnamed, look
 from engine.watch.history import History
+from engine.watch.reader import Counts
 from engine.watch.sampler import Counters, Sampler, Target
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,10 @@ class Watch:
         if self._poked is None and self._task is not None:
             loop = asyncio.get_running_loop()
             self._poked = loop.call_at(max(loop.time(), self._published + APART), self._publish)
+
+    def totals(self) -> dict[str, Counts]:
+        """What only grows, by container, as of the last tick."""
+        return self._sampler.totals()
 
     def snapshot(self) -> Snapshot:
         """The state now, with the samples of the last tick."""

@@ -15,7 +15,7 @@ from engine.watch.disks import Disks
 from engine.watch.host import Host
 from engine.watch.kept import Budget, Gone
 from engine.watch.own import Own
-from engine.watch.reader import Reader, Traffic
+from engine.watch.reader import Counts, Reader, Traffic
 from engine.watch.waits import Share
 
 Counters = Callable[[], Mapping[str, Traffic]]
@@ -63,6 +63,11 @@ class Sampler:
         with self._ticking:
             self._take_in()
             return self._read()
+
+    def totals(self) -> dict[str, Counts]:
+        """What each target's files counted at the last tick, since its cgroup was made."""
+        readers = list(self._readers.items())  # at once: a tick may be under way in another thread
+        return {id: counts for id, (_, reader) in readers if (counts := reader.counts) is not None}
 
     def close(self) -> None:
         """Give all descriptors back, after a tick that may be under way in another thread."""

@@ -39,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "why": Verb("say who waits, for what, and because of whom"),
     "tree": Verb("show every cgroup of the host, whosever it is, and what each uses"),
     "groups": Verb("look at a cgroup of the host, and act on those that are not tiffin's"),
+    "metrics": Verb("print what is measured for Prometheus, or serve it"),
     "top": Verb("list the processes of a container"),
     "diff": Verb("list what a container changed in its root file system"),
     "reset": Verb("throw away what containers changed in their root file systems"),
