@@ -47,4 +47,4 @@ def written(families: Iterable[Family], openmetrics: bool) -> str:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(round(value, 9))
