@@ -162,6 +162,7 @@ class Images:
             return await self._host.lower()
         if not all(self._layers.path(diff_id).is_dir() for diff_id in image.layers):
             await self._unpack(self._find(image.id))
+        await self._layers.mend(image.layers)
         if image.id not in self._fitting_here:
             stored = self._find(image.id)
             await self.fitting.require(stored.manifest, stored.config, f"running {stored.called}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import hashlib
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -13,18 +15,16 @@ import msgspec
 from engine.decoding import decode
 from engine.errors import Corrupt, KernelError
 from engine.images.hiding import PREFIX
-from engine.images.unpacking import TEMPORARY, Unpacked, UnpackJob
+from engine.images.mending import Mended, MendJob
+from engine.images.unpacking import TEMPORARY, Note, Unpacked, UnpackJob
 from engine.images.workers import work
 from engine.instance import Instance
 from engine.kernel.paths import remove_tree
 from engine.launch.plan import LaunchPlan
 from engine.rootfs.overlay import OPAQUE
 
+MEND = "mend-"  # begins the names of layers of folders; see mending.py
 RESERVE = 0.05  # share of the free space that unpacking must leave
-
-
-class _Note(msgspec.Struct, frozen=True):
-    size: int  # bytes of the files' content
 
 
 class Layers:
@@ -34,7 +34,8 @@ class Layers:
         self._instance = instance
         self.folder = instance.state / "layers"
         self._unpacking: dict[str, asyncio.Task[Unpacked]] = {}
-        self._notes: dict[str, _Note] = {}  # by diff id, as read from disk
+        self._whole: set[str] = set()  # mends that have nothing to put right
+        self._notes: dict[str, Note] = {}  # by diff id, as read from disk
 
     def path(self, diff_id: str) -> Path:
         """Where a layer is, or would be."""
@@ -43,21 +44,48 @@ class Layers:
     def stack(self, diff_ids: Sequence[str]) -> list[Path]:
         """The folders of layers, given lowest first, as overlayfs takes them: topmost first."""
         found: list[Path] = []
-        for diff_id in reversed(diff_ids):
-            found.append(self.path(diff_id))
+        for count in range(len(diff_ids), 0, -1):
+            if (mend := self._mend(diff_ids[:count])) is not None and mend.is_dir():
+                found.append(mend)
+            found.append(self.path(diff_ids[count - 1]))
             if _hides_all(found[-1]):  # overlayfs passes over this mark on a layer's own root
                 break
         return found
+
+    async def mend(self, diff_ids: Sequence[str]) -> None:
+        """Make what `stack` puts above layers that leave folders undescribed; nothing where it is there."""
+        for count in range(2, len(diff_ids) + 1):
+            mend, note = self._mend(diff_ids[:count]), self._note(diff_ids[count - 1])
+            if mend is None or note is None or mend.is_dir() or mend.name in self._whole:
+                continue
+            temporary = new_name()
+            layers = [str(path) for path in self.stack(diff_ids[:count])]
+            try:
+                job = MendJob(str(self.folder), layers, note.implied, temporary, mend.name)
+                if not (await work(job, Mended)).folders:
+                    self._whole.add(mend.name)
+            except KernelError as e:
+                if e.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # somebody else was faster
+                    raise
+            finally:
+                await asyncio.to_thread(self.discard, temporary)
+
+    def _mend(self, diff_ids: Sequence[str]) -> Path | None:
+        """Where the folders that the last of these layers leaves undescribed are described, or would be."""
+        note = self._note(diff_ids[-1])
+        if len(diff_ids) < 2 or note is None or not note.implied:
+            return None
+        return self.folder / f"{MEND}{hashlib.sha256(' '.join(diff_ids).encode()).hexdigest()}"
 
     def size(self, diff_id: str, otherwise: int) -> int:
         """Bytes of a layer's files; `otherwise` where it was never unpacked."""
         note = self._note(diff_id)
         return otherwise if note is None else note.size
 
-    def _note(self, diff_id: str) -> _Note | None:
+    def _note(self, diff_id: str) -> Note | None:
         if diff_id not in self._notes:
             try:
-                self._notes[diff_id] = decode(self.path(diff_id).with_suffix(".json").read_bytes(), _Note)
+                self._notes[diff_id] = decode(self.path(diff_id).with_suffix(".json").read_bytes(), Note)
             except (OSError, msgspec.DecodeError):
                 return None
         return self._notes[diff_id]
@@ -112,9 +140,9 @@ class Layers:
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 name = entry.name.partition(".")[0]  # notes are named <diff id>.json, <diff id>.about.json
-                if entry.name.startswith(".") or (
-                    not name.startswith(PREFIX) and keep is not None and name not in keep | keep_used
-                ):
+                unneeded = not name.startswith(PREFIX) and keep is not None and name not in keep | keep_used
+                mend = name.startswith(MEND) and name not in keep_used  # quickly made again
+                if entry.name.startswith(".") or unneeded or mend:
                     _remove(entry.path)
 
     def delete(self, diff_ids: Iterable[str]) -> None:

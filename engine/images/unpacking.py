@@ -22,6 +22,7 @@ from engine.rootfs.unpack import TooLarge, unpack
 
 TEMPORARY = ".tmp-"  # what is not whole has a name that begins so
 ZSTD_LEVEL = 3
+MOST_IMPLIED = 10_000  # folders; who leaves out more of them finds the rest as root's
 
 Progress = Callable[[int], None]
 
@@ -45,6 +46,13 @@ class UnpackJob(msgspec.Struct, frozen=True, tag=True):
     diff_id: oci.Digest
     temporary: str
     limit: int
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept beside an unpacked layer."""
+
+    size: int  # bytes of the files' content
+    implied: list[str] = []  # folders that something is in and nothing describes: see mending.py
 
 
 class Unpacked(msgspec.Struct, frozen=True):
@@ -120,7 +128,7 @@ def _fill(layer: _Layer, tape: Tape, limit: int, *, whole: bool = False) -> int:
     try:
         if not begins_archive(tape.peek(BLOCK)):
             raise BadRequest("reading the archive: it is no tar archive", REMEDY)
-        unpacked = unpack(tape, layer.fd, whiteouts=True, limit=limit)
+        unpacked = unpack(tape, layer.fd, whiteouts=True, limit=limit, implied=layer.implied)
         if whole and tape.ended:
             raise BadRequest(
                 "unpacking the archive: it is cut off, its end is missing", "copy or download it again"
@@ -270,6 +278,7 @@ class _Layer:
     def __init__(self, folder: int, name: str) -> None:
         self._folder = folder
         self._name = name
+        self.implied: set[str] = set()
         os.mkdir(self._name, 0o755, dir_fd=folder)
         self.fd = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         os.fchmod(self.fd, 0o755)
@@ -296,7 +305,10 @@ class _Layer:
             f"{self._name}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=self._folder
         )
         try:
-            os.write(note, msgspec.json.encode({"size": unpacked.unpacked}))
+            implied = [path for path in sorted(self.implied)[:MOST_IMPLIED] if path.isprintable()]
+            text = memoryview(msgspec.json.encode(Note(unpacked.unpacked, implied)))
+            while text:
+                text = text[os.write(note, text) :]
         finally:
             os.close(note)
         syncfs(self.fd)  # else a power cut leaves a layer whose files are empty

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import KernelError, TiffinError
-from engine.images import hiding, packaged, packing, unpacking, verify
+from engine.images import hiding, mending, packaged, packing, unpacking, verify
 from engine.images.exchange import archives, inflating
 from engine.launch.confine import confine
 
@@ -31,6 +31,7 @@ Job = (
     | archives.LoadJob
     | inflating.InflateJob
     | packaged.AboutJob
+    | mending.MendJob
 )
 
 
@@ -69,6 +70,8 @@ def run(order: Order, progress: Progress) -> msgspec.Struct:
         return packing.pack_layer(job, order.parent, progress)
     if isinstance(job, packaged.AboutJob):
         return packaged.about(job, order.parent)
+    if isinstance(job, mending.MendJob):
+        return mending.mend(job, order.parent)
     confine(order.parent)
     match job:
         case hiding.HostJob():

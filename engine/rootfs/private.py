@@ -93,7 +93,7 @@ class _Copier:
                 self._file(source, target, name, status)
             elif not stat.S_ISSOCK(status.st_mode):
                 self._special(source, target, name, status)
-        _metadata(source, target)
+        copy_metadata(source, target)
 
     def _inner(self, source: int, target: int, name: str, depth: int) -> None:
         os.mkdir(name, 0o700, dir_fd=target)
@@ -112,7 +112,7 @@ class _Copier:
             copy = os.open(name, _NEW_FILE, 0o600, dir_fd=target)
             try:
                 self._content(original, copy, status.st_size)
-                _metadata(original, copy)
+                copy_metadata(original, copy)
             finally:
                 os.close(copy)
         finally:
@@ -163,7 +163,8 @@ class _Copier:
         os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
 
 
-def _metadata(original: int, copy: int) -> None:
+def copy_metadata(original: int, copy: int) -> None:
+    """Give an open file or folder the owner, mode, attributes and times of another; OSError."""
     status = os.fstat(original)
     os.fchown(copy, status.st_uid, status.st_gid)
     os.fchmod(copy, stat.S_IMODE(status.st_mode))

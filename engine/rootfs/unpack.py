@@ -43,14 +43,22 @@ def kept_xattr(name: str) -> bool:
     return name in ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
 
 
-def unpack(stream: Input, dirfd: int, *, whiteouts: bool, limit: int | None = None) -> int:
+def unpack(
+    stream: Input,
+    dirfd: int,
+    *,
+    whiteouts: bool,
+    limit: int | None = None,
+    implied: set[str] | None = None,
+) -> int:
     """Put the members of an uncompressed tar stream below the folder `dirfd`; returns their bytes of content.
 
     With `whiteouts` the folder is to become an overlay layer: `.wh.` members turn into overlayfs's whiteouts
-    and opaque folders, and a member replaces whatever an earlier one left in its place. Without, a folder and
-    something else never replace each other. Device nodes are left out: a container's /dev is made for it, and
-    any other node would be a way to the host's disks. `limit` is in bytes, each member counting 512 besides
-    its content. Raises BadRequest (TooLarge beyond the limit) and KernelError.
+    and opaque folders, and a member replaces whatever an earlier one left in its place. Device nodes are made,
+    which no container can open: its root is mounted `nodev`. Without, a folder and something else never
+    replace each other, and device nodes are left out. `implied` is given the folders that members are in and
+    that no member describes. `limit` is in bytes, each member counting 512 besides its content. Raises
+    BadRequest (TooLarge beyond the limit) and KernelError.
     """
     unpacker = _Unpacker(dirfd, whiteouts)
     reader = Reader(stream)
@@ -70,6 +78,8 @@ def unpack(stream: Input, dirfd: int, *, whiteouts: bool, limit: int | None = No
                 remedy = "free some space there" if e.errno in (errno.ENOSPC, errno.EDQUOT) else ""
                 raise KernelError.of(f"unpacking {member.name!r}", e, remedy) from e
         unpacker.finish()
+        if implied is not None:
+            implied |= unpacker.implied
     finally:
         os.umask(umask)
         unpacker.close()
@@ -81,6 +91,7 @@ class _Unpacker:
         self._root = root
         self._whiteouts = whiteouts
         self._parent: tuple[str, int] | None = None  # the last one, opened: the next is often the same
+        self.implied: set[str] = set()  # folders made because something is in them
         self._folders: dict[str, int] = {}  # mtimes, set last because filling a folder changes its own
 
     def put(self, member: Member, reader: Reader) -> None:
@@ -93,11 +104,12 @@ class _Unpacker:
         if self._whiteouts and name.startswith(WHITEOUT):
             self._white_out(folder, name, member)
             return
-        if member.kind in ("char", "block"):
-            return
+        if member.kind in ("char", "block") and (not self._whiteouts or member.device == (0, 0)):
+            return  # 0:0 would be a whiteout, which has another form in archives
         parent = self._open_parent(folder)
         if member.kind == "dir":
             self._folder_metadata(self._make_folder(parent, name), path, member)
+            self.implied.discard(path)
             return
         self._clear(parent, name, path)
         if member.kind == "file":
@@ -158,6 +170,7 @@ class _Unpacker:
                     if e.errno not in (errno.ENOENT, errno.ENOTDIR):
                         raise
                     fd = self._make_folder(parent, name)
+                    self.implied.add(path)
             finally:
                 os.close(parent)
             parent = fd
@@ -223,6 +236,9 @@ class _Unpacker:
     def _special(self, member: Member, parent: int, name: str) -> None:
         if member.kind == "symlink":
             os.symlink(member.target, name, dir_fd=parent)
+        elif member.kind in ("char", "block"):
+            kind = stat.S_IFCHR if member.kind == "char" else stat.S_IFBLK
+            os.mknod(name, kind | member.mode & 0o1777, os.makedev(*member.device), dir_fd=parent)
         else:
             # No chmod after it: that would follow a link put in its place meanwhile.
             os.mkfifo(name, member.mode & 0o1777, dir_fd=parent)
