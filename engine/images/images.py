@@ -172,8 +172,7 @@ class Images:
     async def _unpack(self, image: Stored) -> None:
         blobs = [self._store.path(layer.digest) for layer in image.manifest.layers]
         async with self._shelf.coming():
-            for diff_id, blob in zip(image.config.rootfs.diff_ids, blobs, strict=True):
-                await self._layers.ready(diff_id, blob)
+            await self._layers.ready_all(dict(zip(image.config.rootfs.diff_ids, blobs, strict=True)))
 
     async def check(self, ref: str = "") -> Checks:
         """Whether one image's containers, or those of all, can run here; what is missing is unpacked.

@@ -7,16 +7,17 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from engine.decoding import decode
-from engine.errors import Corrupt, KernelError
+from engine.errors import KernelError
+from engine.images.batch import Batch, BatchJob
 from engine.images.hiding import PREFIX
 from engine.images.mending import Mended, MendJob
-from engine.images.unpacking import TEMPORARY, Note, Unpacked, UnpackJob
+from engine.images.unpacking import TEMPORARY, Note, Unpacked, UnpackJob, open_blob
 from engine.images.workers import work
 from engine.instance import Instance
 from engine.kernel.paths import remove_tree
@@ -33,7 +34,7 @@ class Layers:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self.folder = instance.state / "layers"
-        self._unpacking: dict[str, asyncio.Task[Unpacked]] = {}
+        self._unpacking: dict[str, asyncio.Task[object]] = {}
         self._whole: set[str] = set()  # mends that have nothing to put right
         self._notes: dict[str, Note] = {}  # by diff id, as read from disk
 
@@ -103,20 +104,40 @@ class Layers:
         path = self.path(diff_id)
         if not path.is_dir():
             if (task := self._unpacking.get(diff_id)) is None:
-                task = asyncio.create_task(self._unpack(diff_id, blob))
+                task = asyncio.ensure_future(self._unpack(diff_id, blob))
                 self._unpacking[diff_id] = task
                 task.add_done_callback(lambda _: self._unpacking.pop(diff_id))
             await asyncio.shield(task)  # one caller's end is not the others'
         return path
 
-    async def _unpack(self, diff_id: str, blob: Path) -> Unpacked:
+    async def ready_all(self, layers: Mapping[str, Path]) -> None:
+        """Unpack what is missing of several layers, given by diff id with their blobs; one worker does it all."""
+        missing = {
+            diff_id: blob
+            for diff_id, blob in layers.items()
+            if not self.path(diff_id).is_dir() and diff_id not in self._unpacking
+        }
+        if len(missing) > 1:
+            task = asyncio.create_task(self._unpack_batch(missing))
+            for diff_id in missing:
+                self._unpacking[diff_id] = task
+            task.add_done_callback(lambda _: [self._unpacking.pop(diff_id) for diff_id in missing])
+            await asyncio.shield(task)
+        for diff_id, blob in layers.items():
+            await self.ready(diff_id, blob)
+
+    async def _unpack_batch(self, missing: Mapping[str, Path]) -> None:
+        room = self.room()
+        jobs = [UnpackJob(str(self.folder), diff_id, new_name(), room) for diff_id in missing]
+        parts = [(str(blob), job) for blob, job in zip(missing.values(), jobs, strict=True)]
         try:
-            fd = os.open(blob, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as e:
-            raise Corrupt(
-                f"unpacking the layer {diff_id}: reading its blob {blob}: {e.strerror}",
-                "remove the image and get it again",
-            ) from e
+            await work(BatchJob(parts), Batch)
+        finally:
+            for job in jobs:
+                await asyncio.to_thread(self.discard, job.temporary)
+
+    async def _unpack(self, diff_id: str, blob: Path) -> Unpacked:
+        fd = open_blob(str(blob), diff_id)
         temporary = new_name()
         try:
             job = UnpackJob(str(self.folder), diff_id, temporary, self.room())

@@ -93,8 +93,11 @@ def import_layer(job: ImportJob, progress: Progress) -> Unpacked:
     return result
 
 
-def unpack_layer(job: UnpackJob, progress: Progress) -> Unpacked:
-    """Do an UnpackJob, which changes this process's root; Corrupt for what is not the layer, KernelError."""
+def unpack_layer(job: UnpackJob, progress: Progress, *, whole: bool = True) -> Unpacked:
+    """Do an UnpackJob, which changes this process's root; Corrupt for what is not the layer, KernelError.
+
+    Unless the `whole` of it, the layer is left under its temporary name, to be synced and placed.
+    """
     layers = open_folder(job.layers)
     with _Layer(layers, job.temporary) as layer:
         source = Source(None, progress)
@@ -111,8 +114,22 @@ def unpack_layer(job: UnpackJob, progress: Progress) -> Unpacked:
                 "remove the image and get it again",
             )
         result = Unpacked(diff_id=job.diff_id, unpacked=unpacked)
-        layer.keep(result)
+        if whole:
+            layer.keep(result)
+        else:
+            layer.leave(result)
     return result
+
+
+def open_blob(path: str, diff_id: str) -> int:
+    """A descriptor of the blob of a layer; raises Corrupt."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as e:
+        raise Corrupt(
+            f"unpacking the layer {diff_id}: reading its blob {path}: {e.strerror}",
+            "remove the image and get it again",
+        ) from e
 
 
 def open_folder(path: str) -> int:
@@ -279,6 +296,7 @@ class _Layer:
         self._folder = folder
         self._name = name
         self.implied: set[str] = set()
+        self._left = False
         os.mkdir(self._name, 0o755, dir_fd=folder)
         self.fd = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         os.fchmod(self.fd, 0o755)
@@ -293,28 +311,37 @@ class _Layer:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
+        if self._left:
+            return
         with contextlib.suppress(FileNotFoundError):
             remove_tree(self._folder, self._name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self._name}.json", dir_fd=self._folder)
 
     def keep(self, unpacked: Unpacked) -> None:
-        """Give the layer its name, after what is known about it was written beside it."""
-        name = unpacked.diff_id.removeprefix("sha256:")
+        """Give the layer its name, once it is on disk."""
+        self.leave(unpacked)
+        syncfs(self.fd)  # else a power cut leaves a layer whose files are empty
+        place(self._folder, self._name, unpacked.diff_id)
+
+    def leave(self, unpacked: Unpacked) -> None:
+        """Leave it under its temporary name, with what is known about it beside it, for `place`."""
         note = os.open(
             f"{self._name}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=self._folder
         )
-        try:
-            implied = [path for path in sorted(self.implied)[:MOST_IMPLIED] if path.isprintable()]
-            text = memoryview(msgspec.json.encode(Note(unpacked.unpacked, implied)))
-            while text:
-                text = text[os.write(note, text) :]
-        finally:
-            os.close(note)
-        syncfs(self.fd)  # else a power cut leaves a layer whose files are empty
-        os.rename(f"{self._name}.json", f"{name}.json", src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        try:
-            os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        except OSError as e:
-            if e.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # the same layer is there already
-                raise KernelError.of(f"naming the unpacked layer {name}", e) from e
+        implied = [path for path in sorted(self.implied)[:MOST_IMPLIED] if path.isprintable()]
+        with open(note, "wb") as file:
+            file.write(msgspec.json.encode(Note(unpacked.unpacked, implied)))
+        self._left = True
+
+
+def place(folder: int, temporary: str, diff_id: str) -> None:
+    """Give a whole layer and its note, which are on disk, their names; KernelError."""
+    name = diff_id.removeprefix("sha256:")
+    os.rename(f"{temporary}.json", f"{name}.json", src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as e:
+        if e.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise KernelError.of(f"naming the unpacked layer {name}", e) from e
+        remove_tree(folder, temporary)  # the same layer is there already

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import KernelError, TiffinError
-from engine.images import hiding, mending, packaged, packing, unpacking, verify
+from engine.images import batch, hiding, mending, packaged, packing, unpacking, verify
 from engine.images.exchange import archives, inflating
 from engine.launch.confine import confine
 
@@ -32,6 +32,7 @@ Job = (
     | inflating.InflateJob
     | packaged.AboutJob
     | mending.MendJob
+    | batch.BatchJob
 )
 
 
@@ -78,6 +79,8 @@ def run(order: Order, progress: Progress) -> msgspec.Struct:
             return hiding.make(job)
         case unpacking.ImportJob():
             return unpacking.import_layer(job, progress)
+        case batch.BatchJob():
+            return batch.unpack_batch(job)
         case unpacking.UnpackJob():
             return unpacking.unpack_layer(job, progress)
         case archives.LoadJob():
