@@ -11,8 +11,8 @@ import pytest
 from engines import client as client
 from engines import instance as instance
 
-from engine.instance import find
 from engine.images import Images
+from engine.instance import find
 
 
 @pytest.fixture
