@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import msgspec
 
@@ -33,6 +35,8 @@ UNDECLARED = tuple(
     for spelled in (name, name.lower())
 )
 EPOCH = "SOURCE_DATE_EPOCH"
+
+log = logging.getLogger(__name__)
 
 
 class Builder:
@@ -81,23 +85,24 @@ class Builder:
         Who closes the iterator ends the build, and nothing is left of it but its layers.
         """
         site.options = options
-        async with aclosing(self._told(site, "build", options.names, _Build(site).run())) as told:
+        async with aclosing(self._told(site, "build", options.names, _Build(site).run)) as told:
             async for progress in told:
                 yield progress
 
     async def bootstrap(self, options: BootstrapOptions) -> AsyncGenerator[BuildProgress, None]:
         """Make an image of Debian's packages, and tell how it goes, as `build` does."""
         async with self._place("bootstrapping an image") as site:
-            going = bootstrap(site, options)
             name = options.name or f"debian:{options.suite}"
-            async with aclosing(self._told(site, "import", [name], going)) as told:
+            async with aclosing(
+                self._told(site, "import", [name], partial(bootstrap, site, options))
+            ) as told:
                 async for progress in told:
                     yield progress
 
     async def _told(
-        self, site: Site, action: str, given: list[str], going: Coroutine[None, None, ImageSummary]
+        self, site: Site, action: str, given: list[str], making: Callable[[], Awaitable[ImageSummary]]
     ) -> AsyncGenerator[BuildProgress, None]:
-        task = asyncio.create_task(self._guarded(site, action, given, going))
+        task = asyncio.create_task(self._guarded(site, action, given, making))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -111,11 +116,11 @@ class Builder:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _guarded(
-        self, site: Site, action: str, given: list[str], going: Coroutine[None, None, ImageSummary]
+        self, site: Site, action: str, given: list[str], making: Callable[[], Awaitable[ImageSummary]]
     ) -> None:
         try:
             async with site.images.coming():
-                image = await going
+                image = await making()
             last = BuildProgress(what="done", image=image)
             for name in given:
                 self._containers.rooms.events.emit("image", action, image.id, names.normal(name))
@@ -132,6 +137,10 @@ class Builder:
             )
             site.events.put_nowait(BuildProgress(what="failed", problem=problem))
             raise
+        except Exception as error:
+            log.exception("a build failed")
+            text = f"building failed: {type(error).__name__}: {error}"
+            last = BuildProgress(what="failed", problem=Problem(message=text, remedy="see engine.log"))
         await site.tell(last)
 
 
@@ -233,9 +242,8 @@ class _Build:
                 await self._pull(name)
                 image = self.site.images.get(name)
         except TiffinError as error:
-            raise type(error)(
-                f"{where.place.file}:{where.place.line}: {name}: {error.message}", error.remedy
-            ) from error
+            place = f"{where.place.file}:{where.place.line}"
+            raise revived(error.kind, f"{place}: {name}: {error.message}", error.remedy) from error
         self._images[name] = image
         return image
 

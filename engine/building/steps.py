@@ -14,7 +14,7 @@ from engine.building.copying import Gathered, Inline, Wanted
 from engine.building.reading import Instruction
 from engine.building.site import Made, Site, key
 from engine.building.worker import Done, Gather, Make, Put
-from engine.errors import BadRequest, LaunchError, NotFound, TiffinError
+from engine.errors import BadRequest, LaunchError, TiffinError, revived
 from engine.images.workers import work
 from engine.launch.users import resolve
 from engine.model import BuildProgress, ContainerConfig, LogOptions
@@ -143,12 +143,8 @@ async def copy(
             await work(Put(target), Done, source=stream.fileno(), module=WORKER)
         upper, *lower = target.layers
         return await site.keep(keyed, parent, upper, lower)
-    except (BadRequest, NotFound) as error:
-        if error.message.startswith(f"{place.file}:"):
-            raise
-        raise type(error)(
-            f"{place.file}:{place.line}: {instruction.keyword}: {error.message}", error.remedy
-        ) from error
+    except TiffinError as error:
+        raise _placed(instruction, error) from error
     finally:
         out.unlink(missing_ok=True)
         await site.discard(target)
@@ -212,10 +208,18 @@ async def make_folder(site: Site, instruction: Instruction, config: Config, pare
         made = await work(Make(target, config.folder), Done, module=WORKER)
         upper, *lower = target.layers
         return await site.keep(keyed, parent, upper, lower) if made.changed else None
-    except BadRequest as error:
-        raise instruction.place.wrong(f"WORKDIR: {error.message}", error.remedy) from error
+    except TiffinError as error:
+        raise _placed(instruction, error) from error
     finally:
         await site.discard(target)
+
+
+def _placed(instruction: Instruction, error: TiffinError) -> TiffinError:
+    """The error with the place of its instruction, if it does not tell one already."""
+    place = f"{instruction.place.file}:{instruction.place.line}: "
+    if error.message.startswith(place):
+        return error
+    return revived(error.kind, f"{place}{instruction.keyword}: {error.message}", error.remedy)
 
 
 def _layers(site: Site, image: str) -> list[str]:

@@ -13,6 +13,7 @@ from engine.model import JSON, BuildOptions, BuildProgress, Limits
 REFUSED = {
     "remote": "a build's context comes from its client; clone or download it there",
     "squash": "layers are not squashed",
+    "platform": "images are built for the machine they are built on",
     "outputs": "a build's output is an image; `docker save` or `docker export` takes it out",
     "extrahosts": "RUN gets no extra hosts",
 }

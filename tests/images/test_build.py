@@ -80,7 +80,7 @@ def build(client: EngineClient, folder: Path, *names: str, **more: object) -> Bu
 def test_several_stages(client: EngineClient, tmp_path: Path) -> None:
     text = """
     ARG BASE=bb
-    FROM $BASE AS made
+    FROM --platform=$BUILDPLATFORM $BASE AS made
     ARG WHO=world
     ENV GREETING="hello ${WHO:-nobody}" \\
         # a comment in between
@@ -153,7 +153,7 @@ def test_what_the_config_says(client: EngineClient, tmp_path: Path) -> None:
     FROM config
     RUN id -u; echo $0; touch /tmp/mine
     USER 0
-    RUN echo in a volume > /data/x
+    RUN mkdir /data && echo in a volume > /data/x
     RUN cat /data/x
     ENTRYPOINT cat
     """
@@ -310,7 +310,7 @@ def test_links_lead_nowhere_but_inside(client: EngineClient, tmp_path: Path) -> 
         build(client, folder)
     text = f"""
     FROM bb
-    RUN ln -s {tmp_path} /evil && ln -s ../../../../.. /up
+    RUN mkdir -p {tmp_path} && ln -s {tmp_path} /evil && ln -s ../../../../.. /up
     COPY f /evil/planted
     COPY f /up/planted
     RUN ls /planted {tmp_path}/planted
