@@ -76,7 +76,11 @@ def _last(transfer: Transfer) -> Iterator[JSON]:
         yield {"errorDetail": {"message": told}, "error": told}
     elif transfer.verb == "pull":
         yield {"status": f"Digest: {transfer.digest}"}
-        yield {"status": f"Status: Image is up to date for {transfer.name}"}
+        new = any(
+            part.state == "done" and part.size for part in transfer.parts[1:]
+        )  # the first is the config
+        told = "Downloaded newer image for" if new else "Image is up to date for"
+        yield {"status": f"Status: {told} {transfer.name}"}
     elif transfer.verb == "push":
         yield {"status": f"{transfer.name.rpartition(':')[2]}: digest: {transfer.digest}"}
     else:

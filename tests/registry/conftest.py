@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from peers import Pull, done
 from registries import Handmade, Registry, Relay, closing
 
 from engine import instance
-from engine.errors import revived
 from engine.images import Images
-from engine.images.exchange.exchange import Following
 from engine.model import Transfer
-
-Pull = Callable[..., Awaitable[Transfer]]
 
 
 @pytest.fixture(autouse=True)
@@ -55,16 +52,6 @@ async def images(tmp_path: Path) -> AsyncIterator[Images]:
         assert (await images.verify()).problems == []
     left = [path for path in (root / "state").rglob("*") if path.name.startswith((".tmp", ".doomed"))]
     assert left == []
-
-
-async def done(following: Following) -> Transfer:
-    """A transfer to its end; raises what ended it."""
-    async with following as transfers:
-        *_, last = [transfer async for transfer in transfers]
-    assert last.finished
-    if last.problem:
-        raise revived(last.problem.kind, last.problem.message, last.problem.remedy)
-    return last
 
 
 @pytest.fixture

@@ -110,9 +110,7 @@ class _One:
         return found
 
     async def _config(self, manifest: oci.Manifest) -> oci.Image:
-        part = self._job.part(manifest.config.digest, manifest.config.size)
         await self._fetch(manifest.config)
-        part.is_now("done")
         data = await asyncio.to_thread(self._shelf.store.read, manifest.config)
         return documents.config(data, manifest, f"{self._doing}: the config")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from byhand import CONFIG, INDEX, LAYER, MANIFEST, Made, digest, index_of, layer, tar
-from conftest import Pull, done
+from peers import Pull, done
 from registries import Handmade
 
 from engine.errors import TiffinError

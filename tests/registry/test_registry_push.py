@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from byhand import Made, layer
-from conftest import Pull, done
+from peers import Pull, done, publish, skopeo
 from registries import Registry, Relay
-from test_pull import publish, skopeo
 
 from engine.errors import BadRequest, NotFound, TiffinError, Unreachable, Unsupported
 from engine.images import Images

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 import zstandard
 from byhand import Made, digest, index_of, layer, tar, write_layout
-from conftest import done
+from peers import done, skopeo
 from registries import Registry, closing
-from test_pull import skopeo
 
 from benchmarks.dockerd import Docker
 from engine.errors import BadRequest, NotFound, Unsupported
