@@ -23,6 +23,7 @@ from engine.building.worker import Done, Read, Receive
 from engine.containers import Containers
 from engine.errors import NotFound, TiffinError, Unsupported, revived
 from engine.images import names, oci, platforms
+from engine.images.shelf import in_thread
 from engine.images.workers import work
 from engine.kernel.paths import delete
 from engine.model import BootstrapOptions, BuildOptions, BuildProgress, ImageSummary, Problem
@@ -73,7 +74,7 @@ class Builder:
         try:
             yield site
         finally:
-            await asyncio.to_thread(delete, site.folder)
+            await in_thread(delete, site.folder)  # a client that leaves now must not keep it from being done
 
     async def containerfile(self, site: Site, path: str) -> str:
         """The text of a file in the context; raises BadRequest."""
@@ -113,7 +114,13 @@ class Builder:
                     return
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            try:
+                await asyncio.wait(
+                    [task]
+                )  # not gather: that would cancel it again, in the midst of tidying up
+            except asyncio.CancelledError:
+                await asyncio.wait([task])
+                raise
 
     async def _guarded(
         self, site: Site, action: str, given: list[str], making: Callable[[], Awaitable[ImageSummary]]

@@ -16,6 +16,7 @@ from engine.containers import Containers
 from engine.errors import KernelError
 from engine.images import oci
 from engine.images.platforms import here
+from engine.images.shelf import in_thread
 from engine.kernel.paths import delete
 from engine.model import BuildOptions, BuildProgress
 from engine.rootfs.root import Stopped
@@ -74,7 +75,7 @@ class Site:
 
     async def discard(self, root: Stopped) -> None:
         """Delete a root's private layer."""
-        await asyncio.to_thread(delete, root.work.parent)
+        await in_thread(delete, root.work.parent)
 
     def found(self, key: str) -> str:
         """The id of the image that an earlier step with this key left; empty where there is none."""
