@@ -23,8 +23,9 @@ from textual.pilot import Pilot
 from benchmarks import namespaces
 from engine.client import EngineClient
 from engine.instance import Instance, find
-from engine.model import ContainerConfig, Limits, LimitsChange, Mount, Publish
+from engine.model import ContainerConfig, Limits, LimitsChange, Mount, Publish, ScenarioAsk
 from tui.deck.app import DeckApp
+from tui.deck.screens.demo import DemoScreen
 
 HERE = Path(__file__).parent
 WIDE, NARROW = (120, 36), (80, 24)
@@ -33,6 +34,7 @@ CELL = 12.2  # width of a character cell in what Textual exports
 ADVANCE = 1233 / 2048  # of DejaVu Sans Mono, in units of its size
 PATIENCE = 30.0  # seconds
 PORT = 8080
+DEMOS = ("cpu", "network")
 MiB = 1 << 20
 
 WORD = """
@@ -165,6 +167,18 @@ async def shoot(instance: Instance) -> None:
         save(pilot, "narrow")
 
 
+async def play(instance: Instance, demo: str) -> None:
+    """One demo to its end, as it is seen then."""
+    app = DeckApp(instance, theme_name="dark", opening=lambda link: DemoScreen(link, demo, ScenarioAsk()))
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        for _ in range(3):  # a run takes as long as a third of this patience, and preparing it some more
+            with contextlib.suppress(RuntimeError):
+                await until(pilot, lambda: app.demo_run and app.demo_run.state == "done")
+        assert app.demo_run
+        assert app.demo_run.state == "done", app.demo_run.error
+        save(pilot, f"demo-{demo}")
+
+
 def main() -> None:
     """Start the containers, let a minute of history come about, take the pictures, remove everything."""
     namespaces.enter()
@@ -181,11 +195,20 @@ def main() -> None:
                 time.sleep(seconds)
                 client.update("setup", LimitsChange(cpus=cpus))
             asyncio.run(shoot(client.instance))
+            stop.set()
+            remove_all(client)  # demos measure, so nothing else may run
+            for demo in DEMOS:
+                asyncio.run(play(client.instance, demo))
         finally:
             stop.set()
-            for container in client.containers():
-                client.remove(container.id, force=True)
+            remove_all(client)
             client.shutdown()
+
+
+def remove_all(client: EngineClient) -> None:
+    """Every container."""
+    for container in client.containers():
+        client.remove(container.id, force=True)
 
 
 if __name__ == "__main__":
