@@ -117,14 +117,15 @@ class Tree:
     def _scan(self, side: _Side, node: Node) -> None:
         """Read a folder's subfolders anew, and walk into new ones."""
         names = side.read(node)
-        if names is None:  # it has gone itself
+        if names is None:  # it has gone itself, and another may have come in its place
             if node.parent is not None:
+                self._stale.add(node.parent)
                 self._leave(side, node)
             return
         for name in [name for name, child in node.children.items() if side.mount in child.sides]:
             if name not in names:
                 self._leave(side, node.children[name])
-        for name in names:
+        for name in sorted(names):
             child = node.children.get(name)
             if child is None:
                 if self.count >= self._most:
