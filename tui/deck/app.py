@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 
+from engine.errors import TiffinError
 from engine.instance import Instance
 from engine.model import ImageCheck, ScenarioAsk, ScenarioRun, Snapshot
 from tui.deck import keys, messages, settings, theme, welcome
@@ -142,7 +143,18 @@ class DeckApp(App[int]):
 
     def on_engine_back(self) -> None:
         self.store.gone, self.store.stopped = "", False
+        self.actions.attempt(self._tell_changed)
         self._publish()
+
+    def _tell_changed(self) -> None:
+        """An earlier engine may have been killed with others' cgroups changed; runs in a thread."""
+        try:
+            changed = [change.name for change in self.link.client.group_changes()]
+        except TiffinError:  # the link tells where there is no engine; a recording has none
+            return
+        if changed:
+            text = f"still changed, and not tiffin's: {', '.join(changed)} · 4 shows them, B there puts them back"
+            self.post_message(messages.Notice(text, "warning"))
 
     def on_notice(self, message: messages.Notice) -> None:
         self.notify(message.text, severity=message.severity, timeout=8 if message.severity == "error" else 4)

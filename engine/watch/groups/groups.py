@@ -28,6 +28,7 @@ from engine.watch.kept import Budget, Gone, Spare
 from engine.watch.reader import Reader
 
 ROUND = 30  # ticks in which every group is looked at closely once: processes, quota, controllers
+YOUNG = 4  # looks, in as many ticks, at a new one
 AT_ONCE = 50  # that are looked at before their turn
 SHOWN = 255  # characters of a name
 
@@ -149,6 +150,11 @@ class Groups:
                 if self._tree.remask(node):
                     known.close()
                 self._close_look(node, known)
+                known.looks += 1
+                if (
+                    known.looks < YOUNG
+                ):  # what was just made is about to be filled, and to become another program
+                    self._stirring.append(node)
 
     def _close_look(self, node: Node, known: _Known) -> None:
         hierarchy = node.hierarchy
@@ -158,8 +164,7 @@ class Groups:
         pids = read_or(f"{folder}/cgroup.procs").split()
         known.processes = len(pids)
         pid = int(pids[0]) if pids else 0
-        if pid != known.pid:
-            known.pid, known.command = pid, shown(read_or(f"/proc/{pid}/comm")) if pid else ""
+        known.pid, known.command = pid, shown(read_or(f"/proc/{pid}/comm")) if pid else ""
         known.group = None
         place = hierarchy.place("cpu", node.path)
         if place and node.path:
@@ -301,7 +306,7 @@ class _Known:
     """What is known of a node beside its place in the tree."""
 
     __slots__ = (
-        "command", "cpus", "frozen", "group", "id", "idle", "main", "pid", "processes", "reader", "told", "total",
+        "command", "cpus", "frozen", "group", "id", "idle", "looks", "main", "pid", "processes", "reader", "told", "total",
         "unwired", "what", "wired",
     )  # fmt: skip
 
@@ -326,6 +331,7 @@ class _Known:
         self.processes = 0
         self.cpus: float | None = None
         self.idle = False
+        self.looks = 0  # how often it was looked at closely
         self.frozen = False
 
     def close(self) -> None:

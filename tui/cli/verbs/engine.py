@@ -8,7 +8,7 @@ import time
 from engine.errors import EngineUnavailable, TiffinError
 from engine.model import EngineStatus
 from tui.cli.door import engine
-from tui.cli.output import complain, print_json
+from tui.cli.output import complain, notice, print_json
 from tui.cli.parser import Parser
 from tui.presentation.quantities import size
 from tui.presentation.text import table
@@ -27,6 +27,8 @@ def arguments(parser: Parser) -> None:
     )
     verbs["status"].argument("--json", action="store_true", help="everything, for scripts")
     verbs["stop"].argument("--all", action="store_true", help="stop all containers first")
+    back = "put back first what tiffin changed of cgroups that are not its own"
+    verbs["stop"].argument("--put-back", action="store_true", help=back)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +48,13 @@ def run(args: argparse.Namespace) -> int:
             return NOT_RUNNING
     if args.subverb == "stop":
         status = _stop_containers(args) if args.all else 0
+        if args.put_back:
+            for one in client.group_put_back():
+                if one.problem:
+                    complain(TiffinError(f"{one.path}: {one.problem}", one.remedy))
+                    status = 1
+        if left := ", ".join(change.path for change in client.group_changes()):
+            notice(f"still changed, and not tiffin's: {left}; `tiffin groups put-back --all` puts them back")
         client.shutdown()
         return status
     known = client.status()

@@ -13,7 +13,7 @@ AGAIN = 1.0  # seconds until an engine that does not answer is asked again
 
 
 class GroupFeed:
-    """Hands on the newest snapshot: `ready` is called in the thread, once for each that was taken."""
+    """Hands on the newest snapshot: `ready` is called in the thread, once for each that was taken, and at a problem."""
 
     def __init__(self, link: Link, ready: Callable[[], object]) -> None:
         self._link = link
@@ -22,6 +22,7 @@ class GroupFeed:
         self._newest: GroupSnapshot | None = None
         self._wanted = threading.Event()
         self._ended = False
+        self.problem = ""  # why nothing comes
         threading.Thread(target=self._follow, daemon=True, name="deck-groups").start()
 
     def want(self, wanted: bool) -> None:
@@ -48,12 +49,15 @@ class GroupFeed:
                     if self._ended or not self._wanted.is_set():
                         break
                     self._offer(snapshot)
-            except TiffinError:
-                pause.wait(AGAIN)  # the link tells that the engine has gone
+            except TiffinError as error:
+                self.problem = str(error)
+                self._ready()
+            if not self._ended and self._wanted.is_set():
+                pause.wait(AGAIN)
 
     def _offer(self, snapshot: GroupSnapshot) -> None:
         with self._lock:
             announced = self._newest is not None
-            self._newest = snapshot
+            self._newest, self.problem = snapshot, ""
         if not announced:
             self._ready()

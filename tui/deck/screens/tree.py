@@ -99,9 +99,10 @@ class TreeScreen(Screen[None]):
 
     def _fed(self) -> None:
         newest = self._feed.take()
-        if newest is None or not self.is_mounted:
+        if not self.is_mounted:
             return
-        self._store.take(newest, self._main, self.table.sort, self.table.descending)
+        if newest is not None:
+            self._store.take(newest, self._main, self.table.sort, self.table.descending)
         with self.app.batch_update():
             self.sync()
 
@@ -126,7 +127,7 @@ class TreeScreen(Screen[None]):
         if self._main.gone:
             return Alert(self._main.gone, "failed")
         if not store.groups:
-            return Alert("asking the engine …", "text")
+            return Alert(self._feed.problem or "asking the engine …", "text")
         if changed := [group for group in store.groups.values() if group.changed]:
             names = ", ".join(group.name for group in changed[:3])
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
