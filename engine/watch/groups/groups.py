@@ -306,8 +306,8 @@ class _Known:
     """What is known of a node beside its place in the tree."""
 
     __slots__ = (
-        "command", "cpus", "frozen", "group", "id", "idle", "looks", "main", "pid", "processes", "reader", "told", "total",
-        "unwired", "what", "wired",
+        "command", "cpus", "frozen", "group", "id", "idle", "looks", "main", "pid", "processes", "reader", "told",
+        "total", "unwired", "what", "wired",
     )  # fmt: skip
 
     def __init__(self, id: str, what: Recognised) -> None:
