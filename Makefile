@@ -28,7 +28,7 @@ install-missing = missing=$$(for package in $(1); do \
 	  else $(SUDO) apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; fi
 
-.PHONY: setup run test check format bench screenshots clean system testing benching roots
+.PHONY: setup run test check format bench blame screenshots clean system testing benching roots
 
 setup: system $(STAMP)
 
@@ -78,6 +78,9 @@ format: $(STAMP)
 
 bench: benching roots $(STAMP)
 	@$(BIN)/python -m benchmarks
+
+blame: $(STAMP)
+	@$(BIN)/python -m benchmarks.blame score
 
 screenshots: system $(STAMP)
 	@$(call install-missing,$(SHOOTING))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from benchmarks.blame.trace import Trace
-from engine.model import REST, Blame, ContainerState, ContainerSummary
+from engine.model import REST, Blame, ContainerState, ContainerSummary, Suspect
 from engine.watch.blame import Judge, Parties
 
 
@@ -17,6 +16,9 @@ class Outcome(NamedTuple):
     verdict: Blame | None  # on the victim, about the resource of the scenario; the last one while it stalled
     first: str  # the likeliest suspect among the scenario's own cgroups
     accused: set[str]  # those named as the cause of somebody's stall, at any time
+    weighed: list[
+        tuple[Suspect, bool]
+    ]  # every suspect of every verdict on the victim, and whether it was a hog
 
     @property
     def right(self) -> bool:
@@ -35,11 +37,11 @@ class Outcome(NamedTuple):
         return self.trace.kind != "quiet" and self.verdict is None
 
 
-def judge(trace: Trace) -> Outcome:
-    """Tick by tick, as the engine would."""
-    judge, verdict, accused = Judge(), None, set[str]()
-    names = {id for tick in trace.ticks for id in tick.samples}
-    parties = Parties({name: _summary(name, trace) for name in names})
+def judge(trace: Trace, rest: bool = True) -> Outcome:
+    """Tick by tick, as the engine would; or without the `rest` of the machine, whose culprits nobody knows."""
+    judge, verdict, accused = Judge(rest), None, set[str]()
+    weighed = list[tuple[Suspect, bool]]()
+    parties = parties_of(trace)
     for at, host, samples in trace.samples():
         judge.tick(at, trace.interval, host, samples, parties)
         for found in judge.verdicts.values():
@@ -47,8 +49,15 @@ def judge(trace: Trace) -> Outcome:
         for one in judge.verdicts.get("victim", []):
             if one.resource == trace.resource:
                 verdict = one
+                weighed += [(suspect, suspect.id in trace.hogs) for suspect in one.suspects]
     own = [suspect.id for suspect in verdict.suspects if suspect.id != REST] if verdict else []
-    return Outcome(trace, verdict, own[0] if own else "", accused)
+    return Outcome(trace, verdict, own[0] if own else "", accused, weighed)
+
+
+def parties_of(trace: Trace) -> Parties:
+    """Its actors as containers."""
+    names = {id for tick in trace.ticks for id in tick.samples}
+    return Parties({name: _summary(name, trace) for name in names})
 
 
 def _summary(name: str, trace: Trace) -> ContainerSummary:
@@ -57,11 +66,6 @@ def _summary(name: str, trace: Trace) -> ContainerSummary:
     return ContainerSummary(
         id=name, name=name, image="", image_id="", command="", created_at=0, state=ContainerState(), **more
     )
-
-
-def judged(traces: Iterable[Trace]) -> list[Outcome]:
-    """All of them."""
-    return [judge(trace) for trace in traces]
 
 
 def told(outcome: Outcome) -> str:

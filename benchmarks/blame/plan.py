@@ -11,6 +11,7 @@ from engine.model import Resource
 
 Kind = Literal["hogs", "quiet", "limit"]
 MIB = 1 << 20
+BUSIER = 72  # the first seed with bystanders that have more to do
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -54,6 +55,9 @@ def plan(seed: int) -> Plan:
     number = r.randint(1, 3) if kind == "hogs" else 0
     hogs = [_hog(r, resource, f"hog{n}", (memory or 0) // max(1, number)) for n in range(number)]
     bystanders = [_bystander(r, resource, f"calm{n}") for n in range(r.randint(10, 30))]
+    if seed >= BUSIER:
+        for place in r.sample(range(len(bystanders)), r.randint(1, 2)):
+            bystanders[place] = _busy_bystander(r, resource, f"calm{place}")
     victim = _victim(r, resource)
     quota = None
     if kind == "limit":
@@ -91,6 +95,17 @@ def _bystander(r: random.Random, resource: Resource, name: str) -> Actor:
             return Actor(name, "nibble", size=r.randint(MIB // 4, 2 * MIB), load=r.uniform(0.5, 2))
         case "io":
             return Actor(name, "note", size=4096, load=r.uniform(0.5, 3))
+
+
+def _busy_bystander(r: random.Random, resource: Resource, name: str) -> Actor:
+    """One that has much to do, and is still no hog."""
+    match resource:
+        case "cpu":
+            return Actor(name, "work", load=r.uniform(0.1, 0.25), **_bursts(r))
+        case "memory":
+            return Actor(name, "nibble", size=r.randint(6, 12) * MIB, load=r.uniform(0.2, 0.5))
+        case "io":
+            return Actor(name, "note", size=64 << 10, load=r.uniform(0.05, 0.2))
 
 
 def _victim(r: random.Random, resource: Resource) -> Actor:

@@ -27,7 +27,10 @@ class Suspect(Noun, frozen=True, omit_defaults=False):
     name: str
     usage: float  # mean while the victim waited: cores; share of a disk's time; bytes of memory a second
     share: float  # what part of all that others used while the victim waited was its, 0 to 1
-    correlation: float  # how its use went with the stall, −1 to 1; see docs/attribution.md
+    correlation: (
+        float  # whether it was used above or below the stall of its time, −1 to 1; see docs/attribution.md
+    )
+    together: float  # whether stall and use rose and fell together, −1 to 1; 0 where the stall was steady
     confidence: float  # the chance that it is a cause, 0 to 1, as calibrated on known scenarios
 
 

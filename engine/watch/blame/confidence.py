@@ -18,28 +18,19 @@ class Curve(NamedTuple):
     share: float
     antagonist: float
     together: float
-    busy: float  # cpu only: of how full the machine was while the victim waited
 
 
 CURVES: dict[Resource, Curve] = {
-    "cpu": Curve(-8.0, 16.0, 2.0, 2.0, 3.0),
-    "memory": Curve(-5.0, 14.0, 2.0, 2.0, 0.0),
-    "io": Curve(-5.0, 14.0, 2.0, 2.0, 0.0),
+    "cpu": Curve(-6.11, 17.9, 4.23, 1.36),
+    "memory": Curve(-2.2, 16.8, 0.91, 0.0),
+    "io": Curve(-2.23, 14.12, 0.0, 0.0),
 }
 HIGH, SURE = 0.8, 0.5
 """From where a confidence is called high, and from where a suspect is named as the cause."""
 
 
-def confidence(
-    resource: Resource, share: float, antagonist: float, together: float, busy: float | None
-) -> float:
+def confidence(resource: Resource, share: float, antagonist: float, together: float) -> float:
     """0 to 1."""
     curve = CURVES[resource]
-    sum = (
-        curve.base
-        + curve.share * share
-        + curve.antagonist * antagonist
-        + curve.together * together
-        + curve.busy * (1.0 if busy is None else busy)
-    )
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, sum))))
+    odds = curve.base + curve.share * share + curve.antagonist * antagonist + curve.together * together
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))

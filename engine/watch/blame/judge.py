@@ -36,6 +36,7 @@ waits: what it lost has to be fetched again.
 """
 MARGIN = 0.1  # of confidence by which another must be likelier than who was named
 FULL = 0.85  # share of the machine's cores in use from which it is full
+CONTENDED = 0.7  # and from which one can take it from another: a tick has calm moments beside the full ones
 OWN = 0.5  # share of all use, from which a cgroup is its own neighbour
 WORK = 40_000  # looks at one cgroup's use in one tick, all inquiries of a tick together: some 10 ms
 STALE = 30.0  # seconds; a hole in the ticks from which nothing before it counts
@@ -51,9 +52,10 @@ class Ruling(NamedTuple):
 class Judge:
     """Keeps the last minute and the verdicts of now."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: bool = True) -> None:
+        """Without `rest`, what runs in no watched cgroup is no suspect."""
         self.verdicts: dict[str, list[Blame]] = {}
-        self._window = Window()
+        self._window = Window(rest)
         self._recent = dict[str, deque[Sample]]()  # of those that stall
         self._open = dict[tuple[str, Resource], Blame]()
         self._judged = dict[tuple[str, Resource], float]()  # when, by the clock of the ticks
@@ -180,7 +182,8 @@ def _cause(resource: Resource, inquiry: Inquiry, hold: Held | None) -> Cause:
         return "limit"
     if inquiry.own_share >= OWN:
         return "itself"
-    if inquiry.suspects and inquiry.suspects[0].confidence >= SURE:
+    contended = resource != "cpu" or inquiry.cornered or inquiry.busy is None or inquiry.busy >= CONTENDED
+    if contended and inquiry.suspects and inquiry.suspects[0].confidence >= SURE:
         return "neighbour"
     if resource == "cpu" and (inquiry.busy or 0.0) < FULL:
         return "unclear"

@@ -13,7 +13,7 @@ from engine.watch.blame.parties import Parties
 from engine.watch.blame.window import ParentOf, Tick
 
 HALF_LIFE = 15.0  # seconds after which a tick counts half
-LOOKED_AT = 24  # suspects with the most use whose evidence is weighed
+LOOKED_AT = 12  # suspects with the most use whose evidence is weighed
 SHOWN = 8
 IDLE = 0.05  # what a core's use by SCHED_IDLE weighs: it gives way at once, but for cache and boost
 NORMAL = 100  # weight
@@ -25,7 +25,8 @@ class Inquiry(NamedTuple):
     suspects: list[Suspect]
     own_share: float  # of all use, weighed by the stall, the victim's own
     usage: float  # its own use while it waited
-    busy: float | None
+    busy: float | None  # share of the machine's cores in use meanwhile
+    cornered: bool = False  # it may only use some cores: those can be full while the machine is not
 
 
 def inquire(
@@ -67,12 +68,13 @@ def inquire(
                 usage=totals.get(id, 0.0) / whole_felt,
                 share=round(part, 4),
                 correlation=round(corr, 4),
-                confidence=round(confidence(resource, part, corr, both, busy), 4),
+                together=round(both, 4),
+                confidence=round(confidence(resource, part, corr, both), 4),
             )
         )
     found.sort(key=lambda suspect: (suspect.confidence, suspect.share), reverse=True)
     own = [tick.use[resource].get(victim, 0.0) for tick in ticks]
-    return Inquiry(found, share(felt, own, every), usage, busy)
+    return Inquiry(found, share(felt, own, every), usage, busy, bool(mine.cpuset))
 
 
 def _harm(victim: Limits, other: Limits) -> float:

@@ -31,9 +31,13 @@ class Tick(NamedTuple):
 
 
 class Window:
-    """Takes in samples, keeps the last minute of ticks."""
+    """Takes in samples, keeps the last minute of ticks.
 
-    def __init__(self) -> None:
+    Without `rest` there is nothing but the cgroups: for scenarios on a machine that does other work too.
+    """
+
+    def __init__(self, rest: bool = True) -> None:
+        self._with_rest = rest
         self.ticks = deque[Tick](maxlen=TICKS)
         self._held = dict[str, int]()  # bytes at the tick before, by id
         self._held_host: int | None = None
@@ -74,7 +78,8 @@ class Window:
             "memory": alone(memory, parent_of),
             "io": alone(io, parent_of),
         }
-        self._rest(use, host, interval)
+        if self._with_rest:
+            self._rest(use, host, interval)
         busy = None if host.cpu is None or not host.cores else min(host.cpu / host.cores, 1.0)
         tick = Tick(at, busy, stall, use)
         self.ticks.append(tick)
