@@ -54,9 +54,10 @@ def report(traces: Sequence[Trace], machine: str) -> tuple[str, bool]:
     sure = [o for o in named if o.verdict is not None and o.verdict.cause == "neighbour"]
     lines += [
         "",
-        "- Judged as the engine does, with all other work on the machine among the suspects. Nobody knows who of that was",
-        "  to blame, so the first of the scenario's own counts.",
-        f"- With other work left out, the first suspect was named as the cause in {len(sure)} of {len(named)} runs with hogs.",
+        "- Judged as the engine does, with all other work on the machine among the suspects. Nobody knows who of",
+        "  that was to blame, so the first of the scenario's own counts.",
+        "- With other work left out, the first suspect was named as the cause in "
+        f"{len(sure)} of {len(named)} runs with hogs.",
         f"- {len(void)} runs are not counted: their hogs did not make the victim stall for long enough to be judged.",
         f"- Bystanders accused by anybody, in all runs: {sum(len(_wronged(o)) for o in outcomes)}.",
         "",
