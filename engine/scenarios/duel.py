@@ -140,18 +140,18 @@ class Duel(Demo):
 
     async def _turn(self, stage: Stage, lane: Lane, seconds: float) -> None:
         """One lane's turn; counted when it is whole, also where a change of protection cuts it short."""
-        run, began = stage.run, time.monotonic()
+        run = stage.run
         lane.part = Tally()
         try:
             async with self._acting(stage, lane):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(run.asked.wait(), seconds - HEAD_START)
+                    await asyncio.wait_for(run.asked.wait(), seconds)
             key = "" if lane is run.unprotected else run.protection
             lane.tallies[key] = lane.tally(key)
-            lane.clock = lane.at
-            run.elapsed = min(run.seconds, run.elapsed + time.monotonic() - began)
+            lane.clock += lane.acted
+            run.elapsed = min(run.seconds, run.elapsed + lane.acted)
         finally:
-            lane.part, lane.turn = Tally(), False
+            lane.close()
 
     @asynccontextmanager
     async def _acting(self, stage: Stage, lane: Lane) -> AsyncIterator[None]:
@@ -161,12 +161,13 @@ class Duel(Demo):
         lane.away = 0.0
         stage.tell(lane.name, NEIGHBOUR, do="go", **self.order(stage, lane, NEIGHBOUR))
         await asyncio.sleep(HEAD_START)
-        lane.turned_at, lane.turn = time.monotonic(), True
+        lane.open()
         stage.tell(lane.name, VICTIM, do="go", **self.order(stage, lane, VICTIM))
         try:
             yield
         finally:
             self._back(lane)
+            lane.halt()
             stage.tell(lane.name, VICTIM, do="halt")
             stage.tell(lane.name, NEIGHBOUR, do="halt")
         if stage.there(lane.name, NEIGHBOUR):
@@ -182,7 +183,7 @@ class Duel(Demo):
                     self._back(lane)
                 stage.tell(lane.name, who, do="go", **self.order(stage, lane, who))
         elif who == VICTIM:
-            if lane.turn and "ms" in message:
+            if lane.listens and "ms" in message:
                 took = [float(ms) for ms in message["ms"]]
                 lane.part.ms += took
                 lane.part.failed += int(message.get("failed", 0))

@@ -22,6 +22,8 @@ class Lane:
     turn: bool = False
     clock: float = 0.0  # seconds of whole turns
     turned_at: float = 0.0  # monotonic; when this turn began
+    acted: float = 0.0  # seconds of a turn that was halted, until it is counted or dropped
+    listens: bool = False  # the victim's figures are of this turn, the last of which come after it was halted
     tallies: dict[str, Tally] = field(default_factory=dict)  # whole turns, by protection
     part: Tally = field(default_factory=Tally)  # the turn under way
     points: list[tuple[float, float]] = field(default_factory=list)
@@ -37,7 +39,22 @@ class Lane:
     @property
     def at(self) -> float:
         """Its clock now."""
-        return self.clock + (time.monotonic() - self.turned_at if self.turn else 0.0)
+        return self.clock + (time.monotonic() - self.turned_at if self.turn else self.acted)
+
+    def open(self) -> None:
+        """Begin a turn."""
+        self.turned_at, self.turn, self.listens = time.monotonic(), True, True
+
+    def halt(self) -> None:
+        """Stop the clock."""
+        if self.turn:
+            self.acted, self.turn = time.monotonic() - self.turned_at, False
+
+    def close(self) -> None:
+        """End a turn; what it measured and was not counted is dropped, its piece of the curve too."""
+        self.turn = self.listens = False
+        self.acted, self.part = 0.0, Tally()
+        self.points = [point for point in self.points if point[0] <= self.clock + 0.01]
 
     def tally(self, protection: str) -> Tally:
         """All that was measured under a protection ("" in the unprotected lane), the turn under way too."""
