@@ -69,18 +69,6 @@ def entries(
     ]
 
 
-def steps_of_builds(images: Sequence[ImageSummary], containers: Iterable[ContainerSummary]) -> set[str]:
-    """Ids of what builds keep for the next time: without a name or container, and below another image."""
-    used = {container.image_id for container in containers}
-    below = {tuple(image.layers[:n]) for image in images for n in range(1, len(image.layers))}
-    named = {tuple(image.layers) for image in images if image.names}
-    return {
-        image.id
-        for image in images
-        if not image.names and image.id not in used and tuple(image.layers) in below | named
-    }
-
-
 def matching(found: Sequence[Entry], text: str) -> list[Entry]:
     """Those that have all words of `text` in what they show."""
     words = text.lower().split()

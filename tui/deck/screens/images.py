@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -18,23 +16,20 @@ from engine.errors import TiffinError
 from engine.model import DiskUse, HistoryStep, ImageCheck, ImageSummary
 from tui.deck.asking import Asking
 from tui.deck.draw import columns
-from tui.deck.draw.line import Line, Row, cut
 from tui.deck.engine_link import Link
 from tui.deck.form.fields import Field
 from tui.deck.images import about
 from tui.deck.images.doing import Doing
-from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching, steps_of_builds
+from tui.deck.images.listing import COLUMNS, Entry, arranged, entries, matching
+from tui.deck.images.widgets import About, FactList, Header, ImageList, LayerList, Title
 from tui.deck.jobs.job import Job
 from tui.deck.jobs.pane import JobPane
 from tui.deck.messages import KeyPressed, SortBy
 from tui.deck.store import Store
 from tui.deck.theme import palette_of
-from tui.deck.widgets.drawn import DrawnLine
 from tui.deck.widgets.keybar import KeyBar
-from tui.deck.widgets.lines import Lines
 from tui.presentation.images import HOST, Space
 from tui.presentation.quantities import size
-from tui.presentation.text import clip, harmless
 
 if TYPE_CHECKING:
     from tui.deck.app import DeckApp
@@ -59,21 +54,6 @@ KEYS = (
 )
 
 
-class ImageList(Lines):
-    """A row for each name of each image."""
-
-
-class LayerList(Lines):
-    """The layers of the selected image, lowest first."""
-
-
-class FactList(Lines):
-    """What is known of the selected image."""
-
-    def __init__(self) -> None:
-        super().__init__(cursor=False)
-
-
 class ImagesScreen(Screen[None]):
     """What the engine has, beside what is on its way; acts on the selected image."""
 
@@ -92,7 +72,6 @@ class ImagesScreen(Screen[None]):
         Binding("less_than_sign", "sort(-1)", "sort column left", id="images.sort_left"),
         Binding("greater_than_sign", "sort(1)", "sort column right", id="images.sort_right"),
         Binding("I", "invert", "invert order", id="images.invert"),
-        Binding("A", "all", "steps of builds too", id="images.all"),
         Binding("r", "again", "look again", id="images.again"),
         Binding("tab", "turn(1)", "next part", id="images.next_part", priority=True),
         Binding("shift+tab", "turn(-1)", "part before", id="images.previous_part", priority=True),
@@ -122,8 +101,6 @@ class ImagesScreen(Screen[None]):
         self._spaces: dict[str, Space] = {}
         self._steps: dict[str, list[HistoryStep]] = {}
         self._ticks = 0
-        self._all = False  # whether what builds keep is shown too
-        self._steps_of_builds: set[str] = set()
         self._awaited = ""  # id of an image that the engine's next answer should have
         self._made_now = ""  # id of an image to be chosen as soon as it is there
         self._ended = 0  # jobs, when the engine was asked last
@@ -175,6 +152,7 @@ class ImagesScreen(Screen[None]):
             self._made_now, self._awaited = self._awaited, ""
         self._images, self._refused = found, ""
         if found != before:
+            self._steps.clear()  # who shares a layer may be others now
             self._asking.ask("use", self.client.disk_use, self._used, self._untold)
             self._check()
         self.sync()
@@ -245,13 +223,7 @@ class ImagesScreen(Screen[None]):
     def sync(self) -> None:
         """Show what is known now; the cursor stays on its image."""
         containers = self._store.containers.values()
-        self._steps_of_builds = steps_of_builds(self._images or (), containers)
-        images = [
-            image
-            for image in self._images or ()
-            if self._all or image.id not in self._steps_of_builds or image.id == self._made_now
-        ]
-        found = entries(images, self.deck.checks, self._spaces, containers, self._store.now)
+        found = entries(self._images or (), self.deck.checks, self._spaces, containers, self._store.now)
         self._shown = arranged(
             matching(found, self.query_one("#filter", Field).value), self._sort, self._descending
         )
@@ -275,16 +247,12 @@ class ImagesScreen(Screen[None]):
     def _headline(self) -> str:
         if self._images is None:
             return self._refused or "asking the engine …"
-        steps = self._steps_of_builds
-        stored = sum(1 for image in self._images if image.id != HOST and image.id not in steps)
+        stored = sum(1 for image in self._images if image.id != HOST)
         told = f"{stored} stored" if stored else "none stored yet · p pulls one, b builds one, l loads one"
         if self._use is not None and stored:
             told += f" · {size(self._use.layers)} unpacked, {size(self._use.blobs)} packed"
             if self._use.reclaimable:
                 told += f" · {size(self._use.reclaimable)} in no use"
-        if steps:
-            kept = f"{len(steps)} build step{'s' if len(steps) > 1 else ''} kept"
-            told += f" · {kept}{'' if self._all else ', A shows'}"
         if self.query_one("#filter", Field).value:
             told += f" · {len(self._shown)} match"
         return told + (f" · {self._refused}" if self._refused else "")
@@ -428,10 +396,6 @@ class ImagesScreen(Screen[None]):
 
         self.app.push_screen(JobScreen(self.deck.jobs, id))
 
-    def action_all(self) -> None:
-        self._all = not self._all
-        self.sync()
-
     def action_run_image(self) -> None:
         entry = self.current
         if entry is None or self.deck.refuses():
@@ -448,81 +412,3 @@ class ImagesScreen(Screen[None]):
 
     async def on_key_pressed(self, message: KeyPressed) -> None:
         await self.app.run_action(message.action, default_namespace=self.focused or self)
-
-
-class Title(DrawnLine):
-    """What there is altogether, and the kernel that all of it runs on."""
-
-    def __init__(self) -> None:
-        super().__init__("title")
-        self._told = ""
-        self._kernel = f"Linux {platform.release()} {platform.machine()}"
-
-    def show(self, told: str) -> None:
-        """Take what is to be shown."""
-        self._told = told
-        self.sync()
-
-    def line(self) -> Line:
-        """See DrawnLine."""
-        palette, wide = palette_of(self), self.outer_size.width
-        quiet = palette.style("muted", "surface")
-        row = Row().add(" images ", palette.style("text", "surface", bold=True))
-        row.add(clip(f" {harmless(self._told)}", wide - row.cells), quiet)
-        if row.cells + len(self._kernel) + 3 <= wide:
-            row.right(f"{self._kernel} ", wide, quiet)
-        return cut(row.fill(wide, quiet).segments, wide)
-
-
-class Header(DrawnLine):
-    """The titles of the columns; a click sorts."""
-
-    def __init__(self) -> None:
-        super().__init__("header")
-        self.fitted = columns.fit(COLUMNS, 80)
-        self._sort, self._descending = "name", False
-
-    def show(self, fitted: columns.Fitted[Entry], sort: str, descending: bool) -> None:
-        """Take what is to be shown."""
-        self.fitted, self._sort, self._descending = fitted, sort, descending
-        self.sync()
-
-    def line(self) -> Line:
-        """See DrawnLine."""
-        line = columns.header(self.fitted, self._sort, self._descending, palette_of(self))
-        return (
-            Row().join(line).fill(self.outer_size.width, palette_of(self).style("muted", "surface")).segments
-        )
-
-    def on_click(self, event: events.Click) -> None:
-        if column := columns.at(self.fitted, event.x):
-            self.post_message(SortBy(column))
-
-
-class About(DrawnLine):
-    """The line above what is known of the selected image: its name and the verdict."""
-
-    def __init__(self) -> None:
-        super().__init__("about")
-        self._entry: Entry | None = None
-
-    def show(self, entry: Entry | None) -> None:
-        """Take what is to be shown."""
-        self._entry = entry
-        self.sync()
-
-    def line(self) -> Line:
-        """See DrawnLine."""
-        palette, wide, entry = palette_of(self), self.outer_size.width, self._entry
-        rule = palette.style("border")
-        row = Row().add("── ", rule)
-        if entry is not None:
-            row.add(clip(harmless(entry.title), wide // 3), palette.style("text", bold=True)).add(" ", rule)
-            layers = len(entry.image.layers)
-            told = (
-                f"{layers} layer{'s' if layers != 1 else ''}"
-                if layers
-                else "this machine's own root, read-only"
-            )
-            row.add(f"· {told} ", palette.style("muted"))
-        return cut(row.fill(wide, rule, "─").segments, wide)

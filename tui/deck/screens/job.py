@@ -85,13 +85,16 @@ class JobScreen(Screen[None]):
             running = [place for place, one in enumerate(view.parts) if not one.finished and one.status]
             if self._follows and running:
                 parts.scroll_to(y=max(0, running[0] - 1), animate=False)
+        output = self.query_one(Output)
         if view.lines != self._lines:
             self._lines = view.lines
-            output = self.query_one(Output)
             text = self._job.output()
             output.show(text, self._line, max(map(len, text), default=0) + 2)
-            if self._follows:
-                output.scroll_end(animate=False, immediate=True)
+
+        if (
+            self._follows and output.scroll_offset.y < output.max_scroll_y
+        ):  # how high it is shows a look later
+            output.scroll_to(y=output.max_scroll_y, animate=False)
 
     def _line(self, text: str, current: bool) -> Line:
         palette = palette_of(self)

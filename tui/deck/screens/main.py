@@ -12,6 +12,7 @@ from tui.deck.alerts import Alert, alert
 from tui.deck.draw import rows
 from tui.deck.draw.pane import LEAST_HEIGHT
 from tui.deck.engine_link import Link
+from tui.deck.jobs import draw as jobs
 from tui.deck.logs.pane import LogPane
 from tui.deck.ordering import Ordering
 from tui.deck.screens.acting import ActingScreen
@@ -155,7 +156,9 @@ class MainScreen(ActingScreen):
         running = sum(1 for c in store.containers.values() if c.state.status in ALIVE)
         counts = f"{running} running · {len(store.containers) - running} stopped" if store.snapshot else ""
         marked = f" · {len(self._selection.marked)} marked" if self._selection.marked else ""
-        return counts + marked + (" · read-only" if self.deck.read_only else "")
+        under_way = jobs.summary(self.deck.jobs.views())
+        more = marked + (f" · {under_way}" if under_way else "")
+        return counts + more + (" · read-only" if self.deck.read_only else "")
 
     def _share_out(self, order: list[str]) -> None:
         """Divide the height between containers and output."""
