@@ -14,7 +14,7 @@ import msgspec
 from benchmarks import figures, machine
 from benchmarks.world import World
 
-NAMES = ("launching", "fleet", "sampling", "keys", "flood", "starting")
+NAMES = ("launching", "fleet", "sampling", "keys", "flood", "starting", "pulling")
 HERE = Path(__file__).parent
 
 

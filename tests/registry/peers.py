@@ -36,3 +36,8 @@ def publish(image: Made, folder: Path, name: str, *flags: str) -> None:
     layout = image.layout(folder / digest(name.encode())[7:19])
     plain = "--dest-tls-verify=false"
     skopeo("copy", "-q", "--preserve-digests", plain, *flags, f"oci:{layout}:latest", f"docker://{name}")
+
+
+def seen(layers: list[Path], path: str) -> bytes:
+    """A file as the topmost of the layers has it."""
+    return next(layer / path for layer in layers if (layer / path).exists()).read_bytes()

@@ -42,15 +42,6 @@ class Downloads:
         except OSError as error:
             raise KernelError.of(f"opening {self.folder}", error) from error
 
-    def clear(self) -> int:
-        """Delete all that nobody is fetching now; how many bytes that frees."""
-        freed = 0
-        for path in self.folder.iterdir():
-            if f"sha256:{path.name}" not in self._fetched:
-                freed += path.stat().st_blocks * 512
-                path.unlink(missing_ok=True)
-        return freed
-
     async def fetch(self, repository: Repository, blob: oci.Descriptor, part: Part, doing: str) -> bool:
         """Have the blob in the store; whether it was not there before.
 
