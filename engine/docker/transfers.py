@@ -76,16 +76,11 @@ def _last(transfer: Transfer) -> Iterator[JSON]:
         yield {"errorDetail": {"message": told}, "error": told}
     elif transfer.verb == "pull":
         yield {"status": f"Digest: {transfer.digest}"}
-        new = any(
-            part.state == "done" and part.size for part in transfer.parts[1:]
-        )  # the first is the config
+        new = any(part.state == "done" for part in transfer.parts)
         told = "Downloaded newer image for" if new else "Image is up to date for"
         yield {"status": f"Status: {told} {transfer.name}"}
     elif transfer.verb == "push":
         yield {"status": f"{transfer.name.rpartition(':')[2]}: digest: {transfer.digest}"}
     else:
-        for image in transfer.images:
-            for name in image.names:
-                yield {"stream": f"Loaded image: {name}\n"}
-            if not image.names:
-                yield {"stream": f"Loaded image ID: {image.id}\n"}
+        for name in transfer.names:
+            yield {"stream": f"Loaded image{' ID' if name.startswith('sha256:') else ''}: {name}\n"}

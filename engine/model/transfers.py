@@ -43,4 +43,5 @@ class Transfer(Noun, frozen=True):
     finished: bool = False
     digest: str = ""  # of the manifest, or of the index that was asked for
     images: list[ImageSummary] = []
+    names: list[str] = []  # by which they came from an archive; the id of one without a name
     problem: Problem | None = None

@@ -36,7 +36,7 @@ async def load(
             for image in loaded.images:
                 _check(image)
                 await _unpack(shelf, job, unpackers, image, unpacked)
-            return await shelf.change(_enter, shelf, loaded.images)
+            return await shelf.change(_enter, shelf, job, loaded.images)
         except BaseException:
             shelf.give_up(loaded.new, unpacked)
             raise
@@ -65,7 +65,7 @@ async def _unpack(
     await shelf.fitting.require(manifest, config, DOING)
 
 
-def _enter(shelf: Shelf, images: list[LoadedImage]) -> list[str]:
+def _enter(shelf: Shelf, job: Job, images: list[LoadedImage]) -> list[str]:
     ids = []
     for image in images:
         data = image.manifest.encode()
@@ -73,6 +73,7 @@ def _enter(shelf: Shelf, images: list[LoadedImage]) -> list[str]:
         for name in image.names or [""]:
             shelf.store.add(descriptor, name)
         ids.append(documents.manifest(data, DOING).config.digest)
+        job.names += image.names or ids[-1:]
     return ids
 
 

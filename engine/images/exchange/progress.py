@@ -79,6 +79,7 @@ class Job:
         self.notes: list[str] = []
         self.digest = ""
         self.images: list[ImageSummary] = []
+        self.names: list[str] = []
         self.followers = 0
         self.task: asyncio.Task[None]
         self._parts: dict[str, Part] = {}
@@ -138,6 +139,7 @@ class Job:
             finished=finished,
             digest=self.digest,
             images=self.images,
+            names=self.names,
             problem=self._problem,
         )
 

@@ -32,9 +32,8 @@ def run(args: argparse.Namespace) -> int:
     with engine(args).image_load(_archive(args.path or args.input), args.platform, counter) as transfers:
         counter.close()
         last = follow(transfers, args.quiet)
-    for image in last.images:
-        for name in image.names or [image.id]:
-            print(f"Loaded image: {name}")
+    for name in last.names:
+        print(f"Loaded image: {name}")
     return 0
 
 
