@@ -101,10 +101,10 @@ class TreeStore(Store):
             return made[2]
         group = line.group
         mark = (FOLDED if line.folded else OPEN) if line.parent_of else ""
-        tags = [word for word, true in (("frozen", group.frozen), ("changed", group.changed)) if true]
+        tag = " [frozen]" if group.frozen else " [changed]" if group.changed else ""
         summary = ContainerSummary(
             id=id,
-            name=line.guides + mark + title(group) + "".join(f" [{tag}]" for tag in tags),
+            name=line.guides + mark + title(group) + tag,
             image=" ".join(part for part in (group.engine, group.kind) if part),
             image_id="",
             command=group.command,

@@ -100,7 +100,14 @@ class GroupScreen(ModalScreen[None]):
         lines = [fact(name, value) for name, value in facts if value]
         lines += [fact("no " + name, why) for name, why in group.absent.items()]
         lines.append(Row().add("", quiet).segments)
-        lines.append(Row().add(self._told or f"{len(self._processes)} processes", label).segments)
+        lines.append(
+            Row()
+            .add(
+                self._told or f"{len(self._processes)} process" + ("" if len(self._processes) == 1 else "es"),
+                label,
+            )
+            .segments
+        )
         for process in self._processes:
             row = Row().right(str(process.pid), 8, label).add("  ", label).add(process.state, text)
             row.right(f"{process.cpu_seconds:.1f}s", 20, text).right(size(process.rss), 27, text).add(

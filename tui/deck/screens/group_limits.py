@@ -8,6 +8,7 @@ from tui.deck.groups.door import door
 from tui.deck.groups.store import TreeStore
 from tui.deck.screens.confirm import Confirm
 from tui.deck.screens.limits import LimitsScreen
+from tui.deck.store import Store
 from tui.presentation.groups import whose
 from tui.presentation.text import harmless
 
@@ -15,13 +16,21 @@ from tui.presentation.text import harmless
 class GroupLimitsScreen(LimitsScreen):
     """See LimitsScreen."""
 
+    CSS = LimitsScreen.CSS.replace(
+        "LimitsScreen", "GroupLimitsScreen"
+    )  # a screen's CSS is for its own name only
+
     def __init__(self, link: Link, store: TreeStore, group: Group) -> None:
         super().__init__(door(link), store, group.id)
         self._group = group
 
-    async def on_mount(self) -> None:
-        await super().on_mount()
-        self.query_one("#box").border_title = harmless(f"limits of {whose(self._group)}, not tiffin's")
+    def heading(self) -> str:
+        """See LimitsScreen."""
+        return harmless(f"limits of {whose(self._group)}, not tiffin's")
+
+    def _changed(self, store: Store) -> None:
+        """What is told is the containers' store; this is about the tree's."""
+        super()._changed(self._store)
 
     def apply(self, change: LimitsChange) -> None:
         """Ask, and name it."""

@@ -98,10 +98,7 @@ class LimitsScreen(ModalScreen[None]):
         self._asking = Asking(self)
         self.rows = self.query_one("#rows", VerticalScroll)
         self.chart = self.query_one(Charts)
-        container = self._store.containers.get(self._container)
-        name = harmless(container.name) if container else self._container[:12]
-        box = self.query_one("#box")
-        box.border_title = f"limits of {name}"
+        self.query_one("#box").border_title = self.heading()
         self._say("asking the kernel …")
         self._asking.ask(
             "limits", lambda: self._link.client.limits(self._container), self._read, self._refused
@@ -116,6 +113,11 @@ class LimitsScreen(ModalScreen[None]):
         deck.changed.subscribe(self, self._changed)
         deck.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
+
+    def heading(self) -> str:
+        """Whose limits these are."""
+        container = self._store.containers.get(self._container)
+        return f"limits of {harmless(container.name) if container else self._container[:12]}"
 
     # ── what there is ───────────────────────────────────────────────────────────────────────────────────────
 
