@@ -13,6 +13,7 @@ from textual.message import Message
 from engine.client import EngineClient
 from engine.instance import Instance
 from engine.model import (
+    Blame,
     ContainerState,
     ContainerSummary,
     History,
@@ -173,6 +174,7 @@ class ScriptedLink:
         self.fake = FakeClient(instance, self)
         self.client = cast("EngineClient", self.fake)
         self.logs: dict[str, bytes] = {}
+        self.verdicts: dict[str, list[Blame]] = {}
         self.seq = 0
         self._post: Callable[[Message], object] = lambda message: None
         self._newest: Snapshot | None = None
@@ -215,6 +217,7 @@ class ScriptedLink:
             host=HOST,
             containers=list(self.containers.values()),
             samples=samples,
+            verdicts=self.verdicts,
         )
         self._post(SnapshotReady())
 
