@@ -55,7 +55,7 @@ class Lines:
         if progress.what == "output":
             *whole, self._rest = (self._rest + progress.text).split("\n")
             for line in whole:
-                self._print(f"  {harmless(line)}")
+                self._print(f"  {harmless(last_drawn(line))}")
             return
         self._flush()
         if progress.what == "step" and not progress.container:
@@ -107,7 +107,7 @@ class Screen(Lines):
         """Show one thing that happened."""
         if progress.what == "output":
             *whole, self._rest = (self._rest + progress.text).split("\n")
-            self._tail = [*self._tail, *(line.rpartition("\r")[2] for line in whole)][-TAIL:]
+            self._tail = [*self._tail, *map(last_drawn, whole)][-TAIL:]
             self._draw()
         elif progress.what == "step":
             if (
@@ -157,6 +157,11 @@ class Screen(Lines):
             glyph = f"\x1b[{colour}m{glyph}\x1b[0m"
         body = pad(text, width - len(right) - 1) + " " + right if right else clip(text, width)
         return f"{glyph} {body}"
+
+
+def last_drawn(line: str) -> str:
+    """What a terminal would show of a line that returns to its own beginning, as progress bars do."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def shown(quiet: bool, progress: str) -> Lines:
