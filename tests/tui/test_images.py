@@ -164,7 +164,7 @@ class TestList:
             await it.until(lambda: "RUN make" in it.text())
             lines = it.text().splitlines()
             first = next(n for n, line in enumerate(lines) if "bootstrap" in line)
-            assert "1  120M ⧉ bootstrap  with debian:12" in lines[first]
+            assert "1  120M ≡ bootstrap  with debian:12" in lines[first]
             assert "2   30M   RUN make" in lines[first + 1]
             assert 'CMD ["web"]' in lines[first + 2]
 

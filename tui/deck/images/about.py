@@ -62,7 +62,8 @@ def facts(entry: Entry, wide: int) -> list[Fact]:
 
 def _inside(check: ImageCheck) -> tuple[str, ...]:
     packaged = check.packaged
-    least = f"for Linux {packaged.kernel} or later, says {packaged.kernel_from}" if packaged.kernel else ""
+    says = f", says {packaged.kernel_from}" if packaged.kernel_from else ""
+    least = f"for Linux {packaged.kernel} or later{says}" if packaged.kernel else ""
     machine = f"programs for {packaged.machine}" if packaged.machine not in ("", check.architecture) else ""
     return (
         packaged.distribution,
@@ -105,15 +106,17 @@ def layer(number: int, one: HistoryStep, wide: int, palette: Palette, current: b
     row = Row().add("▌" if current else " ", palette.style("selected", ground))
     row.add(pad(str(number) if has else "·", 3, True), quiet)
     row.add(f" {pad(size(one.size) if one.blob else '', 5, True)} ", palette.style("text", ground))
-    row.add(pad("⧉" if one.shared_with else "", 2), palette.style("cache", ground))
+    row.add(pad("≡" if one.shared_with else "", 2), palette.style("cache", ground))
     command = tidy_command(one.command) or one.comment or (short_id(one.layer) if has else "")
     room = max(0, wide - row.cells)
     told = harmless(command)
     if one.shared_with and width(told) + 16 < room:
         shared = f"  with {', '.join(tidy(harmless(name)) for name in one.shared_with)}"
         row.add(told, palette.style("text", ground))
-        return row.add(clip(shared, room - width(told)), palette.style("cache", ground)).segments
-    return row.add(clip(told, room), palette.style("text" if has else "muted", ground)).segments
+        row.add(clip(shared, room - width(told)), palette.style("cache", ground))
+        return row.fill(wide, quiet).segments
+    row.add(clip(told, room), palette.style("text" if has else "muted", ground))
+    return row.fill(wide, quiet).segments
 
 
 def tidy_command(command: str) -> str:
