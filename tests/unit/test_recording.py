@@ -334,7 +334,8 @@ class TestWorst:
             writer.add(one, [killed] if n == 21 else [])
         writer.close()
         (minute,) = Recording(tmp_path / "r").minutes()
-        worst = {one.kind: one for one in minute.worst}
+        worst = {one.kind: one for one in reversed(minute.worst)}  # of a kind the worst comes first
+        assert [one.name for one in minute.worst if one.kind == "cpu_some"] == ["name of b", "name of a"]
         assert worst["oom"].at == T0 + 20.5
         assert worst["cpu_some"].name == "name of b"
         assert T0 + 34 <= worst["cpu_some"].at < T0 + 40
