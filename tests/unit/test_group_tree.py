@@ -15,6 +15,7 @@ from engine.cgroups import detect
 from engine.model import GROUP_ROOT, Group, HostSample, Sample
 from engine.watch.disks import Disks
 from engine.watch.groups import Groups, Told
+from engine.watch.groups.groups import shown
 from engine.watch.groups.naming import Named
 from engine.watch.kept import Budget
 from tui.presentation.groups import SORTS, outline
@@ -179,6 +180,7 @@ def test_names_that_would_drive_a_terminal(tmp_path: Path) -> None:
     node = found.node("cgroup:/\\xff")
     assert node is not None
     assert os.fsencode(node.path) == b"\xff"
+    assert shown("a\ud800\n") == "a\\ud800\\n"  # which JSON can hold, and a file's name cannot
     found.close()
 
 

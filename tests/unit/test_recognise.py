@@ -94,6 +94,9 @@ def test_others(path: str, kind: str, engine: str, name: str) -> None:
     assert (found.kind, found.engine, found.name) == (kind, engine, name)
 
 
+ODD = json.dumps([{"id": ID, "names": [5], "metadata": '{"name": 5, "pod-name": [], "pod-uid": {}}'}])
+
+
 def put(root: Path, path: str, content: object) -> None:
     file = root / path.lstrip("/")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +144,9 @@ def test_incus_lxd_and_lxc_are_told_apart_by_their_folders(tmp_path: Path) -> No
         assert named(root, "lxc", "web") == Named("web", "", engine)
 
 
-@pytest.mark.parametrize("content", ["", "[", "[1]", '{"Name": 3}', "null", "[" * 100_000, '[{"id": 4}]'])
+@pytest.mark.parametrize(
+    "content", ["", "[", "[1]", '{"Name": 3}', "null", "[" * 100_000, '[{"id": 4}]', ODD]
+)
 def test_files_of_any_content_name_nothing(tmp_path: Path, content: str) -> None:
     put(tmp_path, f"/var/lib/docker/containers/{ID}/config.v2.json", content)
     put(tmp_path, "/var/lib/containers/storage/overlay-containers/containers.json", content)

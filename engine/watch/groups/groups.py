@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -342,13 +341,15 @@ class _Known:
 
 
 def shown(name: str) -> str:
-    """A name as it can be printed and sent: anybody who may make cgroups chooses their bytes."""
-    if name.isprintable():
-        return name[:SHOWN] if "/" not in name else name
-    data = os.fsencode(name)
-    raw = data.decode(errors="backslashreplace")
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in raw)
-    return text[:SHOWN] if "/" not in text else text
+    """A name as it can be printed and sent: anybody who may make cgroups or containers chooses its bytes."""
+    if not name.isprintable():
+        name = "".join(character if character.isprintable() else _escaped(character) for character in name)
+    return name if "/" in name else name[:SHOWN]
+
+
+def _escaped(character: str) -> str:
+    byte = ord(character) - 0xDC00  # how os.fsdecode keeps what is not UTF-8
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else character.encode("unicode_escape").decode()
 
 
 def of_host(host: HostSample) -> Sample:

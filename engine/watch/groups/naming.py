@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 WITHIN = 2.0  # seconds for one socket
 MOST = 16 << 20  # bytes of an answer or a file
@@ -64,7 +65,8 @@ def look(unnamed: Iterable[Unnamed], root: str = "") -> Names:
         asked = [one for one in wanted if one.engine in engines and one.ref not in found]
         if asked:
             for ref, named in _tolerant(source(asked, root)):
-                found.setdefault(ref, named)
+                if all(isinstance(word, str) for word in (ref, *astuple(named))):
+                    found.setdefault(ref, named)
     return found
 
 
