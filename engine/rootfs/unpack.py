@@ -237,8 +237,13 @@ class _Unpacker:
         if member.kind == "symlink":
             os.symlink(member.target, name, dir_fd=parent)
         elif member.kind in ("char", "block"):
+            major, minor = member.device
+            if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
+                raise BadRequest(
+                    f"unpacking {member.name!r}: {major}:{minor} is no device", "make the archive anew"
+                )
             kind = stat.S_IFCHR if member.kind == "char" else stat.S_IFBLK
-            os.mknod(name, kind | member.mode & 0o1777, os.makedev(*member.device), dir_fd=parent)
+            os.mknod(name, kind | member.mode & 0o1777, os.makedev(major, minor), dir_fd=parent)
         else:
             # No chmod after it: that would follow a link put in its place meanwhile.
             os.mkfifo(name, member.mode & 0o1777, dir_fd=parent)

@@ -149,16 +149,25 @@ def test_replacing_one_name_of_a_hard_link_leaves_the_other(folder: tuple[Path, 
     assert ((path / "a").read_bytes(), (path / "b").read_bytes()) == (b"2", b"1")
 
 
-def test_devices_are_left_out_and_fifos_made(folder: tuple[Path, int]) -> None:
+@pytest.mark.parametrize("layer", [True, False])
+def test_devices_are_made_in_layers_only_and_fifos_everywhere(folder: tuple[Path, int], layer: bool) -> None:
     path, fd = folder
     devices = [Member("disk", "block", mode=0o666, device=(8, 0)), Member("mem", "char", device=(1, 1))]
     hidden = Member("white", "char", device=(0, 0))
-    unpack(archive(*devices, hidden, Member("pipe", "fifo", mode=0o1641, uid=3)), fd, whiteouts=True)
-    assert os.listdir(path) == ["pipe"]
+    unpack(archive(*devices, hidden, Member("pipe", "fifo", mode=0o1641, uid=3)), fd, whiteouts=layer)
+    assert sorted(os.listdir(path)) == (["disk", "mem", "pipe"] if layer else ["pipe"])
+    if layer:
+        assert (path / "disk").lstat().st_rdev == os.makedev(8, 0)
+        assert stat.S_ISCHR((path / "mem").lstat().st_mode)
     status = (path / "pipe").lstat()
     assert stat.S_ISFIFO(status.st_mode)
     assert stat.S_IMODE(status.st_mode) == 0o1641
     assert status.st_uid == 3
+
+
+def test_an_impossible_device_is_refused(folder: tuple[Path, int]) -> None:
+    with pytest.raises(BadRequest, match="is no device"):
+        unpack(archive(Member("x", "char", device=(1 << 13, 0))), folder[1], whiteouts=True)
 
 
 def test_duplicates_the_last_wins(folder: tuple[Path, int]) -> None:
