@@ -19,7 +19,7 @@ from engine.containers.attaching import LateAttachment
 from engine.containers.container import Container
 from engine.containers.execs import Execs
 from engine.containers.following import Follower
-from engine.containers.layers import HALF_REMOVED, layers_of, root_of
+from engine.containers.layers import HALF_REMOVED, layers_of, root_of, stubs_of
 from engine.containers.processes import processes
 from engine.containers.proving import prove, thaw_left
 from engine.containers.record import Record, new_id, new_name
@@ -365,7 +365,7 @@ class Containers:
         """What a container changed in its root file system."""
         container = self.registry.find(ref)
         upper, *lower = await layers_of(self.rooms, container)
-        return await rootfs.diff(upper, lower)
+        return await rootfs.diff(upper, lower, stubs_of(container))
 
     async def archive_get(self, ref: str, path: str) -> rootfs.Stream:
         """A tar stream of what is at `path` in a container."""

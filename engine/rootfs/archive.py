@@ -25,9 +25,12 @@ CHUNK = 1 << 18
 CODE = Path(__file__).resolve().parents[2]  # the folder `engine` is in
 
 
-async def diff(upper: Path, lower: Sequence[Path]) -> list[Change]:
-    """What a container's private layer changes against those below, topmost first; sorted; TiffinError."""
-    return msgspec.json.decode(await _answer(Diff([upper, *lower])), type=list[Change])
+async def diff(upper: Path, lower: Sequence[Path], stubs: Sequence[str] = ()) -> list[Change]:
+    """What a container's private layer changes against those below, topmost first; sorted; TiffinError.
+
+    `stubs` are paths that something is mounted on: empty places made for that are no changes.
+    """
+    return msgspec.json.decode(await _answer(Diff([upper, *lower], [*stubs])), type=list[Change])
 
 
 async def stat(root: Root, path: str) -> JSON:

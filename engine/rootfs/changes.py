@@ -12,23 +12,33 @@ import stat
 from engine.errors import Unsupported
 from engine.model import Change
 from engine.rootfs.overlay import FOLDER, folders_below, is_whiteout, opaque, seen_below, shown_below
+from engine.rootfs.stubs import Stubs
 
+NO_STUBS = Stubs()
 DEEPEST = 400  # each level costs descriptors and stack
 
 
-def changes(upper: int, lowers: list[int]) -> list[Change]:
+def changes(upper: int, lowers: list[int], stubs: Stubs = NO_STUBS) -> list[Change]:
     """All differences between the open layer `upper` and those below it, topmost first; sorted by path.
 
     A folder is "modified" when its own metadata is, or something in it is: Docker shows parents. A file that
-    was copied up but is the same in all but its access time is no difference. Raises Unsupported for folders
-    nested beyond any use, OSError.
+    was copied up but is the same in all but its access time is no difference, nor are
+    `stubs`. Raises Unsupported for folders nested beyond any use, OSError.
     """
     found: list[Change] = []
-    _compare(upper, lowers, "", 0, found, hides=False)
+    _compare(upper, lowers, "", 0, found, stubs, hides=False)
     return sorted(found, key=lambda change: change.path)
 
 
-def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[Change], hides: bool) -> None:
+def _compare(
+    upper: int,
+    lowers: list[int],
+    path: str,
+    depth: int,
+    found: list[Change],
+    stubs: Stubs,
+    hides: bool,
+) -> None:
     """Append what differs in a folder; `lowers` are its parts in the layers below, and `hides`: none shows."""
     if depth == DEEPEST:
         raise Unsupported(f"comparing {path[:80]!r}…: folders are nested more than {DEEPEST} deep")
@@ -46,9 +56,10 @@ def _compare(upper: int, lowers: list[int], path: str, depth: int, found: list[C
             if below is not None:
                 found.append(_change(here, "deleted", below[1]))
         elif stat.S_ISDIR(status.st_mode):
-            _compare_folder(upper, lowers, name, path, status, depth, found, hides)
+            _compare_folder(upper, lowers, name, path, status, depth, found, stubs, hides)
         elif below is None:
-            found.append(_change(here, "added", status))
+            if not stubs.file(here[1:], status):
+                found.append(_change(here, "added", status))
         elif _differs(upper, below[0], name, status, below[1]):
             found.append(_change(here, "modified", status))
     if hides:
@@ -68,6 +79,7 @@ def _compare_folder(
     status: os.stat_result,
     depth: int,
     found: list[Change],
+    stubs: Stubs,
     hides: bool,
 ) -> None:
     here = f"{path}/{name}"
@@ -79,12 +91,17 @@ def _compare_folder(
         return
     try:
         with folders_below(lowers, name) as parts:
-            _compare(fd, parts, here, depth + 1, found, hides)
+            _compare(fd, parts, here, depth + 1, found, stubs, hides)
     finally:
         os.close(fd)
+    inside = len(found) > before
     if below is None:
-        found.append(_change(here, "added", status))
-    elif len(found) > before or not stat.S_ISDIR(below[1].st_mode) or metadata(status) != metadata(below[1]):
+        if inside or not stubs.folder(here[1:]):
+            found.append(_change(here, "added", status))
+        return
+    fields = 3 if stubs.touched(here[1:]) else 4
+    other = metadata(status)[:fields] != metadata(below[1])[:fields]
+    if inside or other or not stat.S_ISDIR(below[1].st_mode):
         found.append(_change(here, "modified", status))
 
 

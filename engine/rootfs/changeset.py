@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from engine.errors import Unsupported
 from engine.rootfs.changes import metadata
 from engine.rootfs.overlay import FOLDER, folders_below, is_whiteout, opaque, seen_below, shown_below
 from engine.rootfs.pack import DEEPEST, Packer, Write, member_of, xattrs_of
+from engine.rootfs.stubs import Stubs
 from engine.rootfs.tar import BLOCK, Member
 from engine.rootfs.unpack import WHITEOUT
 
@@ -53,8 +53,7 @@ class _Changeset(Packer):
         super().__init__(write, latest)
         self.entries = 0
         self.size = 0
-        self._stubs = {path.strip("/") for path in stubs}
-        self._above = {str(above) for stub in self._stubs for above in PurePosixPath(stub).parents}
+        self._stubs = Stubs(stubs)
         self._pending: list[Member] = []  # folders on the way down that are written once something in them is
 
     def add(self, member: Member) -> None:
@@ -95,7 +94,7 @@ class _Changeset(Packer):
                         self._white_out(path, name)
                 elif stat.S_ISDIR(status.st_mode):
                     self._folder(upper, lowers, name, inner, depth, hidden)
-                elif not (found is None and inner in self._stubs and _is_empty_file(status)):
+                elif not (found is None and self._stubs.file(inner, status)):
                     self.entry(upper, name, inner)
             except FileNotFoundError:  # a running container has deleted it meanwhile
                 continue
@@ -110,7 +109,7 @@ class _Changeset(Packer):
             member = member_of(status, path + "/", "dir", xattrs=xattrs)
             found = seen_below(lowers, name)
             if found is None:
-                changed = path not in self._stubs | self._above
+                changed = not self._stubs.folder(path)
             else:
                 changed = self._changed(found, name, path, status, xattrs)
             waiting = len(self._pending)
@@ -137,7 +136,7 @@ class _Changeset(Packer):
         folder, before = found
         if not stat.S_ISDIR(before.st_mode):
             return True
-        fields = 3 if path in self._above else 4
+        fields = 3 if self._stubs.touched(path) else 4
         if metadata(status)[:fields] != metadata(before)[:fields]:
             return True
         fd = os.open(name, FOLDER, dir_fd=folder)
@@ -149,7 +148,3 @@ class _Changeset(Packer):
     def _white_out(self, folder: str, name: str) -> None:
         path = f"{folder}/{WHITEOUT}{name}" if folder else f"{WHITEOUT}{name}"
         self.add(Member(path, "file", mode=0o600))
-
-
-def _is_empty_file(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) and status.st_size == 0

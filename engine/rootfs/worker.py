@@ -30,6 +30,7 @@ from engine.rootfs.changes import changes, printable
 from engine.rootfs.pack import pack, pack_entry
 from engine.rootfs.private import compare, copy_layer, usage
 from engine.rootfs.root import Root, open_layers, open_root
+from engine.rootfs.stubs import Stubs
 from engine.rootfs.unpack import unpack
 
 OPEN_FILES = 16384
@@ -54,9 +55,10 @@ _GO_BITS = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 << 20}
 
 
 class Diff(msgspec.Struct, frozen=True, tag=True):
-    """Tell what the topmost layer changes."""
+    """Tell what the topmost layer changes, but for places made to mount on."""
 
     layers: list[Path]
+    stubs: list[str] = []
 
 
 class Stat(msgspec.Struct, frozen=True, tag=True):
@@ -215,7 +217,11 @@ def run(order: Order) -> None:
     if isinstance(job, Diff | Compare):
         upper, *lower = layers = [os.open(layer, _READ_FOLDER) for layer in job.layers]
         _confine(order, upper)
-        _say(changes(upper, lower) if isinstance(job, Diff) else compare(layers, job.path, job.limit))
+        _say(
+            changes(upper, lower, Stubs(job.stubs))
+            if isinstance(job, Diff)
+            else compare(layers, job.path, job.limit)
+        )
         return
     if isinstance(job, Copy):
         source, target = (os.open(folder, _READ_FOLDER) for folder in (job.source, job.target))
