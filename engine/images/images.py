@@ -86,7 +86,7 @@ class Images:
     def list(self) -> Summaries:
         """All images, the built-in one first, then the newest; not those that builds keep to build on again."""
         owners = self._owners()
-        stored = [self._summary(image, owners) for image in self._store.images() if not _kept_for(image)]
+        stored = [self._summary(image, owners) for image in self._store.images() if not image.build_key]
         return [self._host.summary(), *sorted(stored, key=lambda image: -image.created_at)]
 
     def _owners(self) -> Counter[str]:
@@ -94,13 +94,13 @@ class Images:
         return Counter(
             diff_id
             for image in self._store.images()
-            if not _kept_for(image)
+            if not image.build_key
             for diff_id in set(image.config.rootfs.diff_ids)
         )
 
     def kept_for(self, key: str) -> str:
         """The id of the image that a build has left under this key; empty where there is none."""
-        return next((image.id for image in self._store.images() if _kept_for(image) == key), "")
+        return next((image.id for image in self._store.images() if image.build_key == key), "")
 
     def _find_stored(self, ref: str) -> Stored:
         if ref == host.ID or names.known(ref) == host.NAME:
@@ -315,9 +315,3 @@ def _inherited(execution: oci.Execution) -> ImageConfig:
         volumes=list(execution.volumes or {}),
         exposed=list(execution.exposed_ports or {}),
     )
-
-
-def _kept_for(image: Stored) -> str:
-    """The key under which a build will look for it; empty for an image that is one for its own sake."""
-    labels = (image.config.config or oci.Execution()).labels or {}
-    return "" if image.names else labels.get(oci.BUILD_CACHE, "")

@@ -27,7 +27,7 @@ class Keeping:
     def history(self, ref: str) -> list[HistoryStep]:
         """How an image was made, the latest step first; raises NotFound."""
         image = self._find(ref)
-        others = [other for other in self._store.images() if other.id != image.id]
+        others = [other for other in self._store.images() if other.id != image.id and not other.build_key]
         layers = list(zip(image.config.rootfs.diff_ids, image.manifest.layers, strict=True))
         steps = []
         for step in _steps(image.config):

@@ -40,6 +40,12 @@ class Stored(NamedTuple):
         """What to call it in a sentence."""
         return self.names[0] if self.names else self.id.removeprefix("sha256:")[:12]
 
+    @property
+    def build_key(self) -> str:
+        """The key under which builds look for it; empty for an image that is there for its own sake."""
+        labels = (self.config.config or oci.Execution()).labels or {}
+        return "" if self.names else labels.get(oci.BUILD_CACHE, "")
+
 
 class Store:
     """The layout in one folder; one object in the one engine process."""
