@@ -34,6 +34,7 @@ KEYS = (
     ("app.quit", "quit"),
 )
 NAME = 12  # cells
+AGAIN = 1.0  # seconds
 
 
 class DemosScreen(Screen[None]):
@@ -67,9 +68,13 @@ class DemosScreen(Screen[None]):
         cast("DeckApp", self.app).theme_changed_signal.subscribe(self, lambda _: self._fill())
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
 
-    def on_screen_resume(self) -> None:
-        """Asked anew each time: a run that was left is told in the list."""
-        self._asking.ask("demos", self._link.client.scenarios, self._take, self._failed)
+        self._ask()
+        self.set_interval(AGAIN, self._ask)
+
+    def _ask(self) -> None:
+        """Asked again and again while it is in view: a run that was left takes a moment to be told as that."""
+        if self.is_current:
+            self._asking.ask("demos", self._link.client.scenarios, self._take, self._failed)
 
     def _failed(self, error: TiffinError) -> None:
         self.notify(str(error), severity="error")
