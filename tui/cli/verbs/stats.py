@@ -18,7 +18,7 @@ from tui.presentation.states import look
 from tui.presentation.text import clip, table, width
 
 HEADER = (
-    *("", "NAME", "CPU", "LIMIT", "OF", "THR", "STALL", "MEM", "CACHE", "LIMIT", "OF"),
+    *("", "NAME", "CPU", "LIMIT", "OF", "THR", "STALL", "MEM-ST", "IO-ST", "MEM", "CACHE", "LIMIT", "OF"),
     *("IO R", "IO W", "NET ↓", "NET ↑", "PIDS"),
 )
 LEFT = 2  # so many columns align left
@@ -156,7 +156,9 @@ def _row(container: ContainerSummary, sample: Sample) -> list[str]:
         show.cores_limit(limits.cpus),
         show.of_limit(sample.cpu, limits.cpus),
         show.share(sample.throttled),
-        show.share(sample.cpu_some),
+        show.share(sample.cpu_stall),
+        show.share(sample.memory_some),
+        show.share(sample.io_some),
         show.size(sample.memory),
         show.size(sample.cache),
         show.size_limit(memory_limit),

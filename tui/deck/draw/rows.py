@@ -118,6 +118,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("cpus", "lim", 4, 2, _cpus, lambda v: v.container.limits.cpus or INFINITE),
     Column("throttled", "thr", 4, 8, _throttled, _by("throttled")),
     Column("stall", "stall", 5, 1, _stall, _by("cpu_stall")),
+    Column("memory_stall", "mem ▽", 5, 9, _measured(share, "memory_some", "muted"), _by("memory_some")),
+    Column("io_stall", "IO ▽", 5, 9, _measured(share, "io_some", "muted"), _by("io_some")),
     Column("minute", "1 min", 12, 7, lambda v: ("", "text"), _by("cpu"), False),
     Column("memory", "MEM", 4, 0, _memory, _by("memory")),
     Column("cache", "+cache", 6, 6, _measured(size, "cache", "muted"), _by("cache")),
