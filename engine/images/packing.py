@@ -47,9 +47,10 @@ def pack_layer(job: PackJob, parent: int, progress: Callable[[int], None]) -> Pa
     """Do a PackJob, which changes this process's root and confines it; TiffinError, OSError."""
     blobs = open_folder(job.blobs)
     upper, *lower = (open_folder(layer) for layer in job.layers)
+    sys.setrecursionlimit(DEEP)
+    # First, because it ends here where the engine is gone, which leaves nothing.
+    confine(parent, capabilities=READS, open_files=OPEN_FILES, root=upper)
     with Blob(blobs, job.temporary) as blob:
-        sys.setrecursionlimit(DEEP)
-        confine(parent, capabilities=READS, open_files=OPEN_FILES, root=upper)
         tape = _Tape(blob, progress)
         tally = pack_changes(upper, lower, tape.write, stubs=job.stubs, latest=job.latest)
         tape.finish()
