@@ -67,7 +67,6 @@ class DemosScreen(Screen[None]):
         self.query_one(Choices).focus()
         cast("DeckApp", self.app).theme_changed_signal.subscribe(self, lambda _: self._fill())
         self.bindings_updated_signal.subscribe(self, lambda _: self.query_one(KeyBar).sync())
-
         self._ask()
         self.set_interval(AGAIN, self._ask)
 
