@@ -40,6 +40,7 @@ class Duel(Demo):
     work: str
     seconds: float = 20.0
     every: float = 0.02  # seconds between two acts of the victim that are due
+    head_start = HEAD_START
     victim: str  # role and its arguments
     better: str  # "smoother typing"
     network: str = "none"
@@ -160,7 +161,7 @@ class Duel(Demo):
         lane.halted.clear()
         lane.away = 0.0
         stage.tell(lane.name, NEIGHBOUR, do="go", **self.order(stage, lane, NEIGHBOUR))
-        await asyncio.sleep(HEAD_START)
+        await asyncio.sleep(self.head_start)
         lane.open()
         stage.tell(lane.name, VICTIM, do="go", **self.order(stage, lane, VICTIM))
         try:

@@ -32,6 +32,7 @@ class Network(Duel):
     )
     suffering = "time to an answer, p99"
     work = "KiB sent"
+    head_start = 1.2  # seconds until the other lane's queue has drained and TCP has found its pace
     victim = "pinger"
     better = "quicker answers"
     network = "bridge"
