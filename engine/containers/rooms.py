@@ -60,7 +60,6 @@ class Rooms:
         )
         await rooms.images.open()
         await rooms.volumes.open()
-        await rooms.volumes.open()
         await networks.start()
         if os.geteuid() == 0:
             await rooms.launcher.start()
