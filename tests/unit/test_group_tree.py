@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -153,6 +154,37 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     found.close()
     assert budget.left == 1000
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_closing_waits_for_a_tick_and_ends_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = host(tmp_path, V2_ONLY, "cpu") / "sys/fs/cgroup"
+    v2(base / "a", 0)
+    budget = Budget(1000)
+    found = Groups(OwnGroup(detect(tmp_path), "tiffin"), budget, Disks("/nonexistent"))
+    found.tick(HOST, {}, {})
+    v2(base / "a/b", 0)
+    began, go, look = threading.Event(), threading.Event(), found._tree.look
+
+    def held() -> None:
+        began.set()
+        assert go.wait(10)
+        look()
+
+    monkeypatch.setattr(found._tree, "look", held)
+    ticking = threading.Thread(target=found.tick, args=(HOST, {}, {}))
+    closing = threading.Thread(target=found.close)
+    ticking.start()
+    assert began.wait(10)
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive()
+    assert budget.left < 1000
+    go.set()
+    ticking.join(10)
+    closing.join(10)
+    assert (found.seq, budget.left) == (2, 1000)
+    found.tick(HOST, {}, {})  # one that a thread had still to begin
+    assert (found.seq, budget.left) == (2, 1000)
 
 
 def test_more_than_are_watched_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

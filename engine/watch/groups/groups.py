@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -56,30 +57,21 @@ class Groups:
         self._ordered = list[tuple[Node, _Known]]()  # parents first
         self._due = list[Node]()  # to be looked at closely, in turn
         self._stirring = deque[Node]()  # and before their turn: new, or with other processes than before
+        self._ticking = threading.Lock()
+        self._closed = False
         self.seq = 0
         self._at = 0.0
 
     def tick(
         self, host: HostSample, own: Mapping[str, Sample], summaries: Mapping[str, ContainerSummary]
     ) -> None:
-        """Find, read and tell. `own` are the samples of this engine's containers, `summaries` what they are."""
-        self._at, self.seq = time.time(), self.seq + 1
-        self._tree.look()
-        for node in self._tree.gone:
-            self._drop(node)
-        for node in self._tree.new:
-            self._take(node)
-        self._look_closely()
-        samples = dict[str, Sample]()
-        for node, known in self._known.items():
-            sample = self._sample(node, known, host, own)
-            if sample is not None:
-                before = self.samples.get(known.id)
-                if sample.pids != (before and before.pids):
-                    self._stirring.append(node)
-                samples[known.id] = before if sample == before and before is not None else sample
-        self._tell(summaries)
-        self.samples = samples
+        """Find, read and tell. `own` are the samples of this engine's containers, `summaries` what they are.
+
+        Once closed it does nothing.
+        """
+        with self._ticking:
+            if not self._closed:
+                self._tick(host, own, summaries)
 
     def node(self, id: str) -> Node | None:
         """Where one is; None where it has gone."""
@@ -100,7 +92,8 @@ class Groups:
 
     def name(self, names: Names) -> None:
         """Take in what was found out, for the next tick."""
-        known = {known.what.ref for known in self._known.values()}
+        # at once: a tick may be under way in another thread
+        known = {known.what.ref for known in list(self._known.values())}
         self._names = {ref: named for ref, named in {**self._names, **names}.items() if ref in known}
 
     def snapshot(self, interval: float) -> GroupSnapshot:
@@ -115,11 +108,34 @@ class Groups:
         )
 
     def close(self) -> None:
-        """Give all descriptors back."""
-        for known in self._known.values():
-            known.close()
-        self._known.clear()
-        self._tree.close()
+        """Give all descriptors back for good, after a tick that may be under way in another thread."""
+        with self._ticking:
+            self._closed = True
+            for known in self._known.values():
+                known.close()
+            self._known.clear()
+            self._tree.close()
+
+    def _tick(
+        self, host: HostSample, own: Mapping[str, Sample], summaries: Mapping[str, ContainerSummary]
+    ) -> None:
+        self._at, self.seq = time.time(), self.seq + 1
+        self._tree.look()
+        for node in self._tree.gone:
+            self._drop(node)
+        for node in self._tree.new:
+            self._take(node)
+        self._look_closely()
+        samples = dict[str, Sample]()
+        for node, known in self._known.items():
+            sample = self._sample(node, known, host, own)
+            if sample is not None:
+                before = self.samples.get(known.id)
+                if sample.pids != (before and before.pids):
+                    self._stirring.append(node)
+                samples[known.id] = before if sample == before and before is not None else sample
+        self._tell(summaries)
+        self.samples = samples
 
     def _take(self, node: Node) -> None:
         if node in self._known or not node.sides:
