@@ -83,19 +83,6 @@ def test_memory_that_setup_eats_kills_word_only_where_they_share_a_limit(client:
     assert any("0 in word's cgroup" in note for note in run.notes)
 
 
-def test_memory_high_slows_instead_where_the_controller_has_it(client: EngineClient) -> None:
-    scenario = next(one for one in client.scenarios() if one.name == "memory")
-    high = next(one for one in scenario.protections if one.name == "high")
-    if high.why_not:
-        assert "cgroup v2" in high.why_not
-        with pytest.raises(Unsupported, match="protecting by high"):
-            client.play("memory", ScenarioAsk(protection="high"))
-        return
-    run = play(client, "memory", protection="high")
-    assert measure(run.lanes[1], "word killed") == 0
-    assert any(one.file.endswith("/memory.high") for one in run.written)
-
-
 def test_a_throttled_flood_leaves_the_disk_to_word(client: EngineClient) -> None:
     scenario = next(one for one in client.scenarios() if one.name == "disk")
     if scenario.why_not:  # the engine's state is on no disk
