@@ -1,0 +1,149 @@
+"""The engine is killed at seeded random moments of what changes the store: the next one finds it whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import PATIENCE, Tiffin
+from images_made import entry, tar
+from roots import busybox_tar
+
+from engine.client import EngineClient
+from engine.errors import EngineUnavailable
+from engine.instance import Instance
+from engine.model import ContainerConfig
+
+pytestmark = pytest.mark.system
+
+MOMENTS = 3  # for each verb, one in each third of the time it takes
+FILES = 400
+MAKE = f"mkdir /made; i=0; while [ $i -lt {FILES} ]; do i=$((i+1)); echo $i > /made/$i; done"
+NAME, BESIDE, HOST = "changing:latest", "beside:latest", "host:latest"
+
+
+class Store:
+    """The store of an instance: `beside` stays in it, `changing` comes by one verb and goes."""
+
+    def __init__(self, instance: Instance, folder: Path, verb: str) -> None:
+        self._state, self._verb, self._root = instance.state, verb, folder / "changing.tar"
+        self._client = client = EngineClient.connect(instance)
+        files = (entry(f"usr/{n}", random.Random(n).randbytes(20 * n)) for n in range(FILES))
+        self._root.write_bytes(tar(entry("usr"), *files))
+        beside = folder / "beside.tar"
+        beside.write_bytes(busybox_tar())
+        client.image_import(beside, BESIDE)
+        if verb == "commit":
+            id = client.run(ContainerConfig(image=BESIDE, command=["sh", "-c", MAKE]), "worker")
+            assert client.wait(id).exit_code == 0
+        elif verb == "load":
+            client.image_import(self._root, NAME)
+            self._archive = b"".join(client.image_save([NAME]))
+            self.take()
+
+    def bring(self) -> None:
+        """Make the image `changing`."""
+        if self._verb == "commit":
+            self._client.commit("worker", NAME)
+        elif self._verb == "load":
+            list(self._client.image_load([self._archive]))
+        else:
+            self._client.image_import(self._root, NAME)
+
+    def take(self) -> None:
+        """Remove the image `changing`."""
+        self._client.image_remove(NAME)
+
+    def names(self) -> list[str]:
+        """Names of all images that are stored, which `host` is not."""
+        return sorted(name for image in self._client.images() for name in image.names if name != HOST)
+
+    def layers(self) -> dict[str, int]:
+        """How many files each unpacked layer has, by its name."""
+        layers = (path for path in (self._state / "layers").iterdir() if path.is_dir())
+        return {path.name: sum(1 for _ in path.rglob("*")) for path in layers}
+
+    def half_made(self) -> list[str]:
+        """What is under a temporary name, wherever the engine keeps something of its own."""
+        folders = ("", "images", "images/blobs/sha256", "layers", "downloads", "containers")
+        found = (path for folder in folders for path in (self._state / folder).glob("*"))
+        return [str(path) for path in found if path.name.startswith(".") or path.suffix == ".tmp"]
+
+    def kill_engine(self, seconds: float, change: Callable[[], None]) -> bool:
+        """Kill it so long after `change` has begun; whether the change was told to be done all the same.
+
+        The delay is the experiment: it stands for no event, and no length of it is wrong.
+        """
+        engine = next(process.pid for process in self._client.status().processes if process.role == "engine")
+        dead = os.pidfd_open(engine)
+        done: list[bool] = []
+        begun = threading.Event()
+
+        def begin() -> None:
+            begun.set()
+            try:
+                change()
+            except EngineUnavailable:
+                done.append(False)
+            else:
+                done.append(True)
+
+        thread = threading.Thread(target=begin)
+        try:
+            thread.start()
+            begun.wait()
+            thread.join(seconds)
+            signal.pidfd_send_signal(dead, signal.SIGKILL)
+            assert select.select([dead], [], [], PATIENCE)[0], "the killed engine does not end"
+        finally:
+            os.close(dead)
+        thread.join(PATIENCE)
+        return done == [True]
+
+
+@pytest.mark.timeout(180)  # it starts engines and commands all the time, which a busy machine makes long
+@pytest.mark.parametrize("verb", ["import", "load", "commit", "rmi"])
+def test_the_store_is_whole_after_a_kill_in_the_middle_of(
+    verb: str, instance: Instance, tmp_path: Path
+) -> None:
+    store, tiffin = Store(instance, tmp_path, verb), Tiffin(tmp_path / "tiffin")
+    change, undo = (store.take, store.bring) if verb == "rmi" else (store.bring, store.take)
+    without = store.layers()
+    brought = took(store.bring)
+    whole = store.layers()
+    taken = took(store.take)
+    undisturbed = taken if verb == "rmi" else brought  # here and now: each moment is a share of it
+    if verb == "rmi":
+        undo()
+    seeded, interrupted = random.Random(verb), 0
+    for number in range(MOMENTS):
+        moment = undisturbed * (number + seeded.random()) / MOMENTS
+        done = store.kill_engine(moment, change)
+        told = f"killed {moment:.4f} s after it began, done={done}, undisturbed it takes {undisturbed:.4f} s"
+        assert "whole" in tiffin("images", "--verify"), told  # by the next engine, which this starts
+        assert store.half_made() == [], told
+        there = NAME in store.names()
+        assert store.names() == ([BESIDE, NAME] if there else [BESIDE]), told
+        assert store.layers() == (whole if there else without), told
+        changed = there == (verb != "rmi")
+        assert changed or not done, f"{told}: what was done is undone"
+        if changed:
+            undo()
+        interrupted += not done
+    assert interrupted, "every kill came too late: nothing was tested"
+    change()
+    assert store.layers() == (without if verb == "rmi" else whole)
+
+
+def took(change: Callable[[], None]) -> float:
+    """Seconds."""
+    began = time.monotonic()
+    change()
+    return time.monotonic() - began
