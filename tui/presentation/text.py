@@ -43,6 +43,11 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def harmless_lines(text: str) -> str:
+    """Several lines, each made harmless."""
+    return "\n".join(map(harmless, text.split("\n")))
+
+
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[int] = (), gap: str = "  "
 ) -> str:

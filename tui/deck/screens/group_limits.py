@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.model import Group, LimitsChange
 from tui.deck.engine_link import Link
+from tui.deck.groups.consent import changing
 from tui.deck.groups.door import door
 from tui.deck.groups.store import TreeStore
 from tui.deck.screens.confirm import Confirm
@@ -39,11 +40,4 @@ class GroupLimitsScreen(LimitsScreen):
             if yes:
                 super(GroupLimitsScreen, self).apply(change)
 
-        group = self._group
-        text = f"Change the limits of {whose(group)}?\n{group.path}\nIt is not tiffin's. u puts it back."
-        self.app.push_screen(Confirm(harmless_lines(text), "change"), answered)
-
-
-def harmless_lines(text: str) -> str:
-    """A question of some lines, in which names cannot drive the terminal."""
-    return "\n".join(harmless(line) for line in text.split("\n"))
+        self.app.push_screen(Confirm(changing(self._group), "change"), answered)

@@ -16,7 +16,7 @@ from tui.deck.form.fields import ChoiceField, Field
 from tui.deck.messages import KeyPressed
 from tui.deck.new.chips import Chips
 from tui.deck.widgets.keybar import KeyBar
-from tui.presentation.text import harmless
+from tui.presentation.text import harmless, harmless_lines
 
 T = TypeVar("T")
 
@@ -164,8 +164,3 @@ class Prompt(ModalScreen[T]):
 
     async def on_key_pressed(self, message: KeyPressed) -> None:
         await self.run_action(message.action)
-
-
-def harmless_lines(text: str) -> str:
-    """Several lines, each made harmless."""
-    return "\n".join(map(harmless, text.split("\n")))

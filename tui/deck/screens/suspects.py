@@ -12,9 +12,8 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import TiffinError
-from engine.model import RESOURCES, REST, Blame, Evidence, LimitsApplied, Proof, Resource, Suspect
+from engine.model import GROUP_PREFIX, RESOURCES, Blame, Evidence, Proof, Resource, Suspect
 from engine.model import Line as Used
-from tui.deck.actions import changes
 from tui.deck.asking import Asking
 from tui.deck.draw.line import Line
 from tui.deck.engine_link import Link
@@ -23,11 +22,11 @@ from tui.deck.screens.confirm import Confirm
 from tui.deck.store import MINUTE, Store
 from tui.deck.suspects import draw
 from tui.deck.suspects.remedies import Remedy, remedies
+from tui.deck.suspects.target import Done, Own, Target, Theirs, look
 from tui.deck.theme import palette_of
 from tui.deck.widgets.charts import Charts
 from tui.deck.widgets.keybar import KeyBar
-from tui.presentation.blame import WAITS_FOR, limit, percent, sentence
-from tui.presentation.limits import differences
+from tui.presentation.blame import WAITS_FOR, percent, sentence
 from tui.presentation.text import harmless
 
 if TYPE_CHECKING:
@@ -80,9 +79,10 @@ class SuspectsScreen(Screen[None]):
         self._current = suspect
         self._evidence: Evidence | None = None
         self._blame: Blame | None = None  # the last there was
+        self._theirs: Theirs | None = None  # the suspect, where it is not tiffin's
         self._effect: draw.Effect | None = None
         self._undo: list[tuple[str, Callable[[], object]]] = []
-        self._said = ""
+        self._said, self._bad = "", False  # until something else is
         self._order: list[str] = []  # of those shown; it stays for a while, and once something was done
         self._ranked = float("-inf")
 
@@ -107,7 +107,7 @@ class SuspectsScreen(Screen[None]):
         resource, also = self._resource, self._order or [id for id in [self._current] if id]
         client = self._link.client
         self._asking.ask(
-            "evidence", lambda: client.evidence(self._victim, resource, also), self._take, self._refused
+            "evidence", lambda: client.evidence(self._victim, resource, also), self._take, self._unknown
         )
 
     def _take(self, evidence: Evidence) -> None:
@@ -149,11 +149,13 @@ class SuspectsScreen(Screen[None]):
         )
         self.query_one(Charts).show(draw.charts(part, self._current, self._store.host), self._store.now)
         suspect = self._suspect()
-        foreign = suspect is not None and suspect.id not in self._store.containers and suspect.id != REST
+        foreign = self._current.startswith(GROUP_PREFIX)
+        if foreign and self._target() is None:
+            self._look()
         lines = draw.what_can_be_done(self._remedies(), suspect, foreign, wide, palette)
         self.query_one("#what", Static).update(_text(lines[:ROWS]))
         if self._said:
-            self._tell(self._said)
+            self._tell(self._said, self._bad)
         elif self._effect is not None:
             self._tell(draw.effect(self._effect, evidence))
         self.query_one(KeyBar).sync()
@@ -165,28 +167,43 @@ class SuspectsScreen(Screen[None]):
         return f"  {evidence.name} waits {percent(stall)} of the time {WAITS_FOR[self._resource]}: no stall that lasts"
 
     def _remedies(self) -> list[Remedy]:
-        suspect = self._suspect()
-        container = self._store.containers.get(suspect.id) if suspect else None
-        if suspect is None or container is None:
+        target, cores = self._target(), self._store.host.cores
+        if target is None:
             return []
-        sample = self._store.sample(container.id)
-        device = cast("DeckApp", self.app).actions.device(container.limits)
-        return remedies(
-            self._resource, container.id, container.limits, sample, self._store.host.cores, device
-        )
+        device = cast("DeckApp", self.app).actions.device(target.limits)
+        found = remedies(self._resource, self._current, target.limits, target.sample, cores, device)
+        return [remedy for remedy in found if target.allows(remedy)]
+
+    def _target(self) -> Target | None:
+        """The current suspect, as it is acted upon; None where it cannot be, or is not known yet."""
+        if container := self._store.containers.get(self._current):
+            return Own(container, self._store.sample(container.id))
+        theirs = self._theirs
+        return theirs if theirs is not None and theirs.group.id == self._current else None
+
+    def _look(self) -> None:
+        client, id = self._link.client, self._current
+
+        def found(theirs: Theirs) -> None:
+            self._theirs = theirs
+            self._sync()
+
+        self._asking.ask("look", lambda: look(client, id), found, self._unknown)
 
     def _tell(self, text: str, bad: bool = False) -> None:
         told = self.query_one("#told", Static)
         told.set_class(bad, "-bad")
         told.update(harmless(text))
 
-    def _say(self, text: str) -> None:
-        self._said = text
-        self._tell(text)
+    def _say(self, text: str, bad: bool = False) -> None:
+        self._said, self._bad = text, bad
+        self._tell(text, bad)
 
     def _refused(self, error: TiffinError) -> None:
-        self._said = ""
-        self._tell(str(error), True)
+        self._say(str(error), True)
+
+    def _unknown(self, error: TiffinError) -> None:
+        self._tell(str(error), True)  # until it is asked again
 
     # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,55 +223,55 @@ class SuspectsScreen(Screen[None]):
         self._ask()
 
     def action_do(self, number: int) -> None:
-        found, suspect = self._remedies(), self._suspect()
-        if suspect is None or number > len(found) or self._refuses():
+        found, target = self._remedies(), self._target()
+        if target is None or number > len(found) or self._refuses():
             return
-        remedy, id, client = found[number - 1], suspect.id, self._link.client
-        name = suspect.name
-        if remedy.change is None:
-            self._act(f"{name} paused", lambda: client.pause(id), lambda _: "", lambda: client.unpause(id))
-            return
-        change = remedy.change
+        remedy, client = found[number - 1], self._link.client
+        question = target.question(remedy)
 
-        def took(applied: object) -> str:
-            return changes(applied) if isinstance(applied, LimitsApplied) else ""
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._act(lambda: target.act(client, remedy))
 
-        self._act(f"{name}:", lambda: client.update(id, change), took, lambda: client.undo(id))
+        if question:
+            self.app.push_screen(Confirm(question, "change" if remedy.change else "freeze"), answered)
+        else:
+            answered(True)
 
     def action_raise(self) -> None:
         """Give the victim what its own limit keeps from it."""
         held = self._blame.held if self._blame else None
         change = draw.lifting(held) if held else None
-        if held is None or change is None:
+        if change is None:
             self._say("no limit of its own holds it")
             return
-        if self._victim not in self._store.containers or self._refuses():
+        victim, client = self._store.containers.get(self._victim), self._link.client
+        if victim is None or self._refuses():
             return
-        client, id, name = self._link.client, self._victim, self._evidence.name if self._evidence else ""
+        own = Own(victim, self._store.sample(victim.id))
+        self._act(lambda: own.change(client, change))
 
-        def took(applied: object) -> str:
-            told = differences(applied.before, applied.after) if isinstance(applied, LimitsApplied) else []
-            return ", ".join(told) or limit(held)
-
-        self._act(f"{name}:", lambda: client.update(id, change), took, lambda: client.undo(id))
-
-    def _act(
-        self, what: str, do: Callable[[], object], told: Callable[[object], str], undo: Callable[[], object]
-    ) -> None:
+    def _act(self, do: Callable[[], Done]) -> None:
         before = draw.mean_stall(self._evidence) if self._evidence else 0.0
 
-        def done(answer: object) -> None:
-            said = f"{what} {told(answer)}".strip()
-            self._undo.append((said, undo))
+        def done(answer: Done) -> None:
+            self._undo.append((answer.said, answer.undo))
             self._said = ""
-            self._effect = draw.Effect(self._store.now, said, before)
-            if isinstance(answer, LimitsApplied):
-                self._store.turned(self._current, answer.after)
-            self._ask()
-            self._sync()
+            self._effect = draw.Effect(self._store.now, answer.said, before)
+            if answer.after is not None:
+                self._store.turned(answer.id, answer.after)
+            if answer.note:
+                self.notify(harmless(answer.note))
+            self._changed()
 
         if self._asking.ask("act", do, done, self._refused):
             self._say("asking the kernel …")
+
+    def _changed(self) -> None:
+        if self._theirs is not None:
+            self._look()
+        self._ask()
+        self._sync()
 
     def action_undo(self) -> None:
         if not self._undo:
@@ -269,44 +286,37 @@ class SuspectsScreen(Screen[None]):
             self._undo.pop()
             self._said = ""
             self._effect = draw.Effect(self._store.now, f"undone: {what}", before)
-            self._ask()
-            self._sync()
+            self._changed()
 
         if self._asking.ask("act", undo, done, self._refused):
             self._say("undoing …")
 
     def action_prove(self) -> None:
-        suspect = self._suspect()
-        if suspect is None or suspect.id == REST:
+        target, evidence = self._target(), self._evidence
+        if target is None or evidence is None:
             self._say("there is nobody here to freeze")
             return
         if self._refuses():
             return
-        foreign = suspect.id not in self._store.containers
-        whose = "It is not tiffin's. " if foreign else ""
-        question = (
-            f"Prove that it is {harmless(suspect.name)}?\n{whose}It will stand still {ROUNDS} times for a third of a "
-            f"second, and {harmless(self._evidence.name) if self._evidence else 'the victim'} is watched meanwhile."
-        )
+        then = f"It will stand still {ROUNDS} times for a third of a second, and {evidence.name} is watched meanwhile."
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._prove(suspect, foreign)
+                self._prove(target)
 
-        self.app.push_screen(Confirm(question, "freeze"), answered)
+        self.app.push_screen(Confirm(target.proving(then), "freeze"), answered)
 
-    def _prove(self, suspect: Suspect, foreign: bool) -> None:
+    def _prove(self, target: Target) -> None:
         client, victim, resource = self._link.client, self._victim, self._resource
-        confirm = suspect.name if foreign else ""
 
         def told(answer: Proof) -> None:
             self._say(draw.proof(answer))
 
         def work() -> Proof:
-            return client.prove(victim, suspect.id, resource, ROUNDS, confirm)
+            return client.prove(victim, target.id, resource, ROUNDS, target.confirm)
 
         if self._asking.ask("act", work, told, self._refused):
-            self._say(f"freezing {suspect.name} for moments …")
+            self._say(f"freezing {target.name} for moments …")
 
     def _refuses(self) -> bool:
         return cast("DeckApp", self.app).refuses()

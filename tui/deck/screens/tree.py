@@ -15,19 +15,19 @@ from tui.deck.actions import Actions
 from tui.deck.alerts import Alert
 from tui.deck.draw import rows
 from tui.deck.engine_link import Link
+from tui.deck.groups import consent
 from tui.deck.groups.feed import GroupFeed
 from tui.deck.groups.store import TreeStore
 from tui.deck.groups.table import GroupTable
 from tui.deck.messages import Notice
 from tui.deck.screens.confirm import Confirm
-from tui.deck.screens.group_limits import GroupLimitsScreen, harmless_lines
+from tui.deck.screens.group_limits import GroupLimitsScreen
 from tui.deck.selection import Selection
 from tui.deck.store import Store
 from tui.deck.widgets.banner import Banner
 from tui.deck.widgets.host import HostStrip
 from tui.deck.widgets.keybar import KeyBar
-from tui.presentation.groups import whose
-from tui.presentation.limits import differences
+from tui.presentation.text import harmless_lines
 
 if TYPE_CHECKING:
     from tui.deck.app import DeckApp
@@ -284,9 +284,7 @@ class TreeScreen(Screen[None]):
             return
         client, verb = self._link.client, "thaw" if group.frozen else "freeze"
         act = client.group_thaw if group.frozen else client.group_freeze
-        what = "let go on" if group.frozen else "stand still until it is thawed"
-        text = f"{verb.capitalize()} {whose(group)}?\n{group.path}\nIt is not tiffin's. {_processes(group)} {what}."
-        self._confirmed(text, verb, lambda: _said(act(group.id, group.path)))
+        self._confirmed(consent.freezing(group), verb, lambda: _said(act(group.id, group.path)))
 
     def action_limits(self) -> None:
         group = self.current()
@@ -323,7 +321,7 @@ class TreeScreen(Screen[None]):
             self.notify("tiffin has changed nothing that is not its own")
             return
         listed = "\n".join([*changed[:6], *([f"and {len(changed) - 6} more"] if len(changed) > 6 else [])])
-        text = f"Put these back as they were?\n{listed}"
+        text = harmless_lines(f"Put these back as they were?\n{listed}")
         self._confirmed(text, "put back", lambda: _backs(self._link.client.group_put_back()))
 
     def _own(self, group: Group) -> bool:
@@ -334,7 +332,7 @@ class TreeScreen(Screen[None]):
             if yes:
                 self._do(work)
 
-        self.app.push_screen(Confirm(harmless_lines(text), verb), answered)
+        self.app.push_screen(Confirm(text, verb), answered)
 
     def _do(self, work: Callable[[], str]) -> None:
         """Run a call in a thread, and say what it said, or its error."""
@@ -345,16 +343,9 @@ class TreeScreen(Screen[None]):
         await self.run_action(message.action)
 
 
-def _processes(group: Group) -> str:
-    return "Its one process will" if group.processes == 1 else f"Its {group.processes} processes will"
-
-
 def _said(done: GroupApplied) -> str:
-    told = differences(done.before, done.after)
-    if done.was_frozen != done.frozen:
-        told.append("frozen" if done.frozen else "thawed")
-    note = f" · {done.note}" if done.note and told else ""
-    return f"{done.name}: {', '.join(told) or 'as it was'}{note}"
+    changed = (done.before, done.was_frozen) != (done.after, done.frozen)
+    return f"{consent.said(done)} · {done.note}" if done.note and changed else consent.said(done)
 
 
 def _backs(results: list[PutBack]) -> str:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.model import REST, Evidence, Held, HostSample, IoLimit, LimitsChange, Proof, Resource, Suspect
+from engine.model import (
+    GROUP_PREFIX,
+    REST,
+    Evidence,
+    Held,
+    HostSample,
+    IoLimit,
+    LimitsChange,
+    Proof,
+    Resource,
+    Suspect,
+)
 from tui.deck.draw.chart import Chart, nice
 from tui.deck.draw.line import Line, Row
 from tui.deck.suspects.remedies import Remedy
@@ -111,7 +122,7 @@ def mean_stall(evidence: Evidence) -> float:
 
 
 def what_can_be_done(
-    found: Sequence[Remedy], suspect: Suspect | None, acted_elsewhere: bool, wide: int, palette: Palette
+    found: Sequence[Remedy], suspect: Suspect | None, foreign: bool, wide: int, palette: Palette
 ) -> list[Line]:
     """The remedies with their keys and prices."""
     quiet, plain = palette.style("muted"), palette.style("text")
@@ -130,9 +141,10 @@ def what_can_be_done(
         if wide - row.cells > 24:
             row.add(clip(f"  {remedy.price}", wide - row.cells), quiet)
         lines.append(row.segments)
-    if acted_elsewhere:
+    if foreign:
+        path = harmless(suspect.id.removeprefix(GROUP_PREFIX))
         lines.append(
-            Row().add(clip("  it is not tiffin's: you are asked for its name first", wide), quiet).segments
+            Row().add(clip(f"  not tiffin's, so each asks first and names it: {path}", wide), quiet).segments
         )
     return lines
 
