@@ -14,7 +14,7 @@ import msgspec
 from benchmarks import figures, machine
 from benchmarks.world import World
 
-NAMES = ("launching", "fleet", "sampling", "keys", "flood", "starting", "pulling")
+NAMES = ("launching", "fleet", "sampling", "keys", "flood", "starting", "pulling", "unpacking")
 HERE = Path(__file__).parent
 
 
