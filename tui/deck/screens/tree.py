@@ -99,7 +99,7 @@ class TreeScreen(Screen[None]):
 
     def _fed(self) -> None:
         newest = self._feed.take()
-        if not self.is_mounted:
+        if not self.keybar.is_attached:  # the deck is being left, and its widgets go one by one
             return
         if newest is not None:
             self._store.take(newest, self._main, self.table.sort, self.table.descending)
