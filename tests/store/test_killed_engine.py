@@ -7,7 +7,6 @@ import random
 import select
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +18,15 @@ from roots import busybox_tar
 from engine.client import EngineClient
 from engine.errors import EngineUnavailable
 from engine.instance import Instance
+from engine.kernel.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_MODIFY, IN_MOVED_TO, Queue
 from engine.model import ContainerConfig
 
 pytestmark = pytest.mark.system
 
-MOMENTS = 3  # for each verb, one in each third of the time it takes
+MOMENTS = 3  # for each verb, one in each third of what it does
+LATER = 0.02  # seconds at most from what is seen of it to the kill: what is done between is not seen
+STEPS = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO
+FOLDERS = ("images", "images/blobs/sha256", "layers")
 FILES = 400
 MAKE = f"mkdir /made; i=0; while [ $i -lt {FILES} ]; do i=$((i+1)); echo $i > /made/$i; done"
 NAME, BESIDE, HOST = "changing:latest", "beside:latest", "host:latest"
@@ -35,7 +38,7 @@ class Store:
     def __init__(self, instance: Instance, folder: Path, verb: str) -> None:
         self._state, self._verb, self._root = instance.state, verb, folder / "changing.tar"
         self._client = client = EngineClient.connect(instance)
-        files = (entry(f"usr/{n}", random.Random(n).randbytes(20 * n)) for n in range(FILES))
+        files = (entry(f"usr/{n}", random.Random(n).randbytes(60 * n)) for n in range(FILES))
         self._root.write_bytes(tar(entry("usr"), *files))
         beside = folder / "beside.tar"
         beside.write_bytes(busybox_tar())
@@ -72,40 +75,52 @@ class Store:
 
     def half_made(self) -> list[str]:
         """What is under a temporary name, wherever the engine keeps something of its own."""
-        folders = ("", "images", "images/blobs/sha256", "layers", "downloads", "containers")
-        found = (path for folder in folders for path in (self._state / folder).glob("*"))
+        found = (
+            path
+            for folder in ("", "downloads", "containers", *FOLDERS)
+            for path in (self._state / folder).glob("*")
+        )
         return [str(path) for path in found if path.name.startswith(".") or path.suffix == ".tmp"]
 
-    def kill_engine(self, seconds: float, change: Callable[[], None]) -> bool:
-        """Kill it so long after `change` has begun; whether the change was told to be done all the same.
+    def steps(self, change: Callable[[], None], kill_at: int = 0, later: float = 0.0) -> tuple[int, bool]:
+        """How many things `change` was seen to do in the store's folders, and whether it was told to be done.
 
-        The delay is the experiment: it stands for no event, and no length of it is wrong.
+        Where it does so many, the engine is killed at that one, `later` seconds after it: the delay is the
+        experiment, stands for no event, and no length of it is wrong.
         """
         engine = next(process.pid for process in self._client.status().processes if process.role == "engine")
-        dead = os.pidfd_open(engine)
+        seen, killed = 0, False
         done: list[bool] = []
-        begun = threading.Event()
+        reader, writer = os.pipe()
 
         def begin() -> None:
-            begun.set()
             try:
                 change()
+                done.append(True)
             except EngineUnavailable:
                 done.append(False)
-            else:
-                done.append(True)
+            finally:
+                os.close(writer)
 
-        thread = threading.Thread(target=begin)
+        queue, thread, pidfd = Queue(), threading.Thread(target=begin), os.pidfd_open(engine)
         try:
+            for folder in FOLDERS:
+                queue.add(str(self._state / folder), STEPS)
             thread.start()
-            begun.wait()
-            thread.join(seconds)
-            signal.pidfd_send_signal(dead, signal.SIGKILL)
-            assert select.select([dead], [], [], PATIENCE)[0], "the killed engine does not end"
+            while reader not in (ready := select.select([reader, queue.fileno()], [], [], PATIENCE)[0]):
+                assert ready, "it neither ends nor does anything"
+                seen += len(queue.happened())
+                if kill_at and seen >= kill_at and not killed:
+                    killed = True
+                    thread.join(later)
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                    assert select.select([pidfd], [], [], PATIENCE)[0], "the killed engine does not end"
+            thread.join()
         finally:
-            os.close(dead)
-        thread.join(PATIENCE)
-        return done == [True]
+            queue.close()
+            for fd in (reader, pidfd):
+                os.close(fd)
+        return seen, done == [True]
 
 
 @pytest.mark.timeout(180)  # it starts engines and commands all the time, which a busy machine makes long
@@ -116,17 +131,18 @@ def test_the_store_is_whole_after_a_kill_in_the_middle_of(
     store, tiffin = Store(instance, tmp_path, verb), Tiffin(tmp_path / "tiffin")
     change, undo = (store.take, store.bring) if verb == "rmi" else (store.bring, store.take)
     without = store.layers()
-    brought = took(store.bring)
+    store.bring()
     whole = store.layers()
-    taken = took(store.take)
-    undisturbed = taken if verb == "rmi" else brought  # here and now: each moment is a share of it
-    if verb == "rmi":
-        undo()
+    if verb != "rmi":
+        store.take()
+    steps, _ = store.steps(change)
+    undo()
     seeded, interrupted = random.Random(verb), 0
     for number in range(MOMENTS):
-        moment = undisturbed * (number + seeded.random()) / MOMENTS
-        done = store.kill_engine(moment, change)
-        told = f"killed {moment:.4f} s after it began, done={done}, undisturbed it takes {undisturbed:.4f} s"
+        step = max(1, int(steps * (number + seeded.random()) / MOMENTS))
+        later = seeded.uniform(0, LATER)
+        _, done = store.steps(change, step, later)
+        told = f"killed {later:.4f} s after step {step} of {steps}, done={done}"
         assert "whole" in tiffin("images", "--verify"), told  # by the next engine, which this starts
         assert store.half_made() == [], told
         there = NAME in store.names()
@@ -140,10 +156,3 @@ def test_the_store_is_whole_after_a_kill_in_the_middle_of(
     assert interrupted, "every kill came too late: nothing was tested"
     change()
     assert store.layers() == (without if verb == "rmi" else whole)
-
-
-def took(change: Callable[[], None]) -> float:
-    """Seconds."""
-    began = time.monotonic()
-    change()
-    return time.monotonic() - began
