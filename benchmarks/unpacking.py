@@ -129,6 +129,8 @@ def _create(tiffin: Tiffin, docker: Docker | None) -> Row:
         docker("rm", "first")
         docker("rmi", IMAGE)
         notes.append(f"judged is `{judged}`: the same client, with the one engine and the other")
+        share = figures["tiffin create"].median / figures["docker create"].median
+        notes.append(f"`tiffin create`, Python's start included: {number(share)} of docker's; not judged")
     return _judged("a second container from an unpacked image", figures, (judged,), notes)
 
 
