@@ -26,6 +26,7 @@ from engine.instance import Instance, find
 from engine.model import ContainerConfig, Limits, LimitsChange, Mount, Publish, ScenarioAsk
 from tui.deck.app import DeckApp
 from tui.deck.screens.demo import DemoScreen
+from tui.deck.screens.details import DetailsScreen
 
 HERE = Path(__file__).parent
 WIDE, NARROW = (120, 36), (80, 24)
@@ -63,6 +64,10 @@ while True:
     time.sleep(1)
 """
 HUNGRY = "rows = [bytearray(1 << 20) for _ in range(200)]; import time; time.sleep(60)"
+WRECK = (
+    "echo 'umask 000' >> /etc/profile; rm /etc/os-release; mkdir -p /opt/setup;"
+    "for part in 1 2 3; do head -c 40000 /dev/urandom > /opt/setup/part$part; done; sleep 1000"
+)
 COUNTING = 'echo "copied 4 812 files to the archive"; exit 0'
 
 
@@ -156,6 +161,7 @@ async def shoot(instance: Instance) -> None:
         await pilot.press("escape", "enter")
         await pilot.pause(2.0)
         save(pilot, "details")
+    await changes(instance)
     async with deck(instance, WIDE, "light") as pilot:
         await pilot.press("v")
         await pilot.pause(1.2)
@@ -165,6 +171,41 @@ async def shoot(instance: Instance) -> None:
         await choose(pilot, "setup")
         await pilot.pause(1.2)
         save(pilot, "narrow")
+
+
+async def changes(instance: Instance) -> None:
+    """What an installer did to its own copy of the machine's settings."""
+    client = EngineClient(instance)
+    installer = client.run(ContainerConfig(image="host", command=["sh", "-c", WRECK]), "installer")
+    async with deck(instance, WIDE) as pilot:
+        await until(pilot, lambda: any(change.path.endswith("part3") for change in client.diff(installer)))
+        app = pilot.app
+        assert isinstance(app, DeckApp)
+        app.push_screen(DetailsScreen(app.link, app.store, installer, "changes"))
+        await pilot.pause(2.0)
+        for _ in range(30):
+            if "umask 000" in seen(pilot):
+                break
+            await pilot.press("j")
+            await pilot.pause(0.3)
+        save(pilot, "changes")
+    client.remove(installer, force=True)
+
+
+async def accuse(instance: Instance) -> None:
+    """Who makes word wait, once setup may take what it wants."""
+    async with deck(instance, WIDE) as pilot:
+        app = pilot.app
+        assert isinstance(app, DeckApp)
+        await choose(pilot, "word")
+        await pilot.press("x")
+        await pilot.pause(3.0)
+        save(pilot, "suspects")
+
+
+def seen(pilot: Pilot[int]) -> str:
+    """The text on the screen."""
+    return pilot.app.export_screenshot(simplify=True).replace("&#160;", " ")
 
 
 async def play(instance: Instance, demo: str) -> None:
@@ -195,6 +236,9 @@ def main() -> None:
                 time.sleep(seconds)
                 client.update("setup", LimitsChange(cpus=cpus))
             asyncio.run(shoot(client.instance))
+            client.update("setup", LimitsChange(cpus=None))
+            time.sleep(40)
+            asyncio.run(accuse(client.instance))
             stop.set()
             remove_all(client)  # demos measure, so nothing else may run
             for demo in DEMOS:
