@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from command import PROJECT, Tiffin, eventually, tiffin_at
+from command import PROJECT, Going, Tiffin, eventually, tiffin_at
 from leftovers import leftovers
 from roots import busybox_tar
 
@@ -330,12 +330,17 @@ def test_limits_hold_for_each_run(client: EngineClient, tmp_path: Path) -> None:
 SLOW = "FROM bb\nRUN echo first > /first\nRUN echo begun; sleep 600"
 
 
+def until_begun(going: Going) -> None:
+    """Read on to what its last step prints; that step's own text, which is told before, ends otherwise."""
+    for line in going.stderr:
+        if line.split()[-1:] == ["begun"]:
+            return
+
+
 def test_ctrl_c_ends_a_build_and_leaves_nothing(tiffin: Tiffin, tmp_path: Path) -> None:
     folder = write(tmp_path, SLOW)
     with tiffin.begin("build", "--progress", "plain", str(folder)) as going:
-        for line in going.stderr:
-            if "begun" in line:
-                break
+        until_begun(going)
         assert tiffin("ps", "-q")
         going.process.send_signal(signal.SIGINT)
         assert going.process.wait(30) == 130
@@ -346,9 +351,7 @@ def test_ctrl_c_ends_a_build_and_leaves_nothing(tiffin: Tiffin, tmp_path: Path) 
 def test_the_client_is_killed(tiffin: Tiffin, tmp_path: Path) -> None:
     folder = write(tmp_path, SLOW)
     with tiffin.begin("build", "--progress", "plain", str(folder)) as going:
-        for line in going.stderr:
-            if "begun" in line:
-                break
+        until_begun(going)
         going.process.kill()
     eventually(lambda: tiffin("ps", "-aq") == "", "its container is removed")
 
@@ -356,9 +359,7 @@ def test_the_client_is_killed(tiffin: Tiffin, tmp_path: Path) -> None:
 def test_the_engine_is_killed(tiffin: Tiffin, tmp_path: Path) -> None:
     folder = write(tmp_path, SLOW)
     with tiffin.begin("build", "--progress", "plain", str(folder)) as going:
-        for line in going.stderr:
-            if "begun" in line:
-                break
+        until_begun(going)
         os.kill(int(tiffin.json("engine", "status", "--json")["pid"]), signal.SIGKILL)
         _, told, status = going.end()
         assert status != 0

@@ -132,7 +132,7 @@ async def test_details_tell_what_the_engine_knows(client: EngineClient) -> None:
         await it.press("3")
         await it.shows("sleep 1000")
         await it.press("tab")
-        await it.shows("/tmp/made")
+        await it.shows("mostly in /tmp (1)")
         await it.press("slash", *"made")
         await it.shows("1 match")
         await it.press("escape", "5")

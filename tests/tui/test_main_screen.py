@@ -132,7 +132,10 @@ class TestActing:
     async def test_read_only_refuses_and_says_so(self, tmp_path) -> None:
         async with deck(tmp_path, read_only=True) as it:
             await it.press("s", "r", "p", "K", "d", "plus", "u", "n", "e", "a")
-            assert {name for name, *_ in it.link.fake.calls} <= {"log_extent"}
+            assert {name for name, *_ in it.link.fake.calls} <= {
+                "log_extent",
+                "group_changes",
+            }  # they only look
             assert any("read-only" in notice for notice in it.notices)
             await it.press("R", "s")
             await it.until(lambda: it.calls("stop"))
