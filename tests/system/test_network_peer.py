@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Interface
 
 import pytest
+from command import eventually
 from pyroute2 import IPRoute
 
 from engine.client import EngineClient
@@ -31,4 +32,8 @@ def test_pyroute2_sees_the_bridge_its_address_and_a_forwarding_port(
         assert port.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "veth"
         assert port["state"] == "up"
         client.remove(id, force=True)
-        assert [p for p in route.get_links() if p.get_attr("IFLA_MASTER") == bridge] == []
+        # The kernel takes a network namespace apart, and with it the port, after the last process has gone.
+        eventually(
+            lambda: not [p for p in route.get_links() if p.get_attr("IFLA_MASTER") == bridge],
+            "its port is gone",
+        )
