@@ -184,7 +184,7 @@ async def changes(instance: Instance) -> None:
         app.push_screen(DetailsScreen(app.link, app.store, installer, "changes"))
         await pilot.pause(2.0)
         for _ in range(30):
-            if "umask 000" in seen(pilot):
+            if "/etc/profile" in seen(pilot):
                 break
             await pilot.press("j")
             await pilot.pause(0.3)
@@ -236,8 +236,8 @@ def main() -> None:
                 time.sleep(seconds)
                 client.update("setup", LimitsChange(cpus=cpus))
             asyncio.run(shoot(client.instance))
-            client.update("setup", LimitsChange(cpus=None))
-            time.sleep(40)
+            client.update("setup", LimitsChange(cpus=None, cpu_weight=1000))
+            time.sleep(60)
             asyncio.run(accuse(client.instance))
             stop.set()
             remove_all(client)  # demos measure, so nothing else may run
