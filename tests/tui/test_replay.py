@@ -68,7 +68,7 @@ class TestMoving:
             await it.until(lambda: "▶ ×60" in it.line("replay"))
             await it.until(lambda: not it.app.replay.playing)
             await shown(it, LENGTH - 1)
-            assert "‖ ×60" in it.line("replay")
+            await it.until(lambda: "‖ ×60" in it.line("replay"))  # the line follows a moment later
             await it.press("space")
             await it.until(lambda: it.app.store.now < T0 + LENGTH - 1)
 
