@@ -382,6 +382,7 @@ def describe(path: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     inodes: dict[int, str] = {}
     for folder, folders, files in os.walk(path):
+        folders.sort()  # walked in this order, so that hard links are told by the same name everywhere
         for name in sorted([*folders, *files]):
             here = Path(folder, name)
             status = here.lstat()
