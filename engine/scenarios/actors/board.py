@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import mmap
+import os
+import signal
 import struct
 import time
+from collections.abc import Callable
 
 SLOT = struct.Struct("=Qd")  # work, seconds of CPU time
 
@@ -38,3 +41,15 @@ class Report:
         now, before = self._board.total(), self._told
         self._told = now
         return {"work": now[0] - before[0], "cpu": max(0.0, now[1] - before[1])}
+
+
+def stopped(count: int, work: Callable[[int], None]) -> list[int]:
+    """So many processes, by pid, that stand still until they are told to go on, and then do the work of their slot."""
+    workers = []
+    for slot in range(count):
+        pid = os.fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            work(slot)
+        workers.append(pid)
+    return workers

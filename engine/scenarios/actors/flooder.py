@@ -6,7 +6,7 @@ import mmap
 import os
 import signal
 
-from .board import Board, Report
+from .board import Board, Report, stopped
 from .wire import Wire
 
 PIECE, PIECES = 1 << 20, 32  # bytes, and so many of them a file
@@ -15,13 +15,8 @@ EVERY = 0.2  # seconds between two reports
 
 def play(wire: Wire, count: str) -> None:
     """Write whenever it is told to; in between its processes are stopped."""
-    board, workers = Board(int(count)), []
-    for slot in range(int(count)):
-        pid = os.fork()
-        if pid == 0:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            flood(board, slot)
-        workers.append(pid)
+    board = Board(int(count))
+    workers = stopped(int(count), lambda slot: flood(board, slot))
     while True:
         wire.await_go()
         report = Report(board)

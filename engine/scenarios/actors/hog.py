@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from .board import Board, Report
+from .board import Board, Report, stopped
 from .wire import Wire
 
 TURNS = 20_000
@@ -14,13 +14,8 @@ EVERY = 0.2  # seconds between two reports
 
 def play(wire: Wire, count: str) -> None:
     """Compute whenever it is told to; in between its processes are stopped."""
-    board, workers = Board(int(count)), []
-    for slot in range(int(count)):
-        pid = os.fork()
-        if pid == 0:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            compute(board, slot)
-        workers.append(pid)
+    board = Board(int(count))
+    workers = stopped(int(count), lambda slot: compute(board, slot))
 
     def signalled(number: int) -> None:
         for pid in workers:
