@@ -118,6 +118,28 @@ def test_the_verbs(tiffin: Tiffin, registry: Registry, tmp_path: Path) -> None:
     assert {"pull", "push", "load"} <= set(actions)
 
 
+def test_a_container_has_what_is_not_here_pulled(tiffin: Tiffin, registry: Registry, tmp_path: Path) -> None:
+    name, first, second = f"{registry.host}/wanted:1", Made(layer("first")), Made(layer("second"))
+    publish(first, tmp_path / "first", name)
+    refused = tiffin.process("create", "--pull", "never", name)
+    assert refused.returncode == 1
+    assert f"no image '{name}'" in refused.stderr.decode()
+
+    def made_of(*flags: str) -> str:
+        done = tiffin.process("create", *flags, name)
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(tiffin("inspect", done.stdout.decode().strip()))[0]["Image"])
+
+    ids = [made.manifest["config"]["digest"] for made in (first, second)]
+    assert made_of() == ids[0]
+    publish(second, tmp_path / "second", name)
+    assert [made_of(), made_of("--pull", "always", "-q")] == ids
+    unknown = tiffin.process("run", "--rm", f"{registry.host}/wanted:2")
+    assert unknown.returncode == 125
+    assert "wanted:2' here, and pulling" in unknown.stderr.decode()
+    assert len(tiffin("ps", "-aq").splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

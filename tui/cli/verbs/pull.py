@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-from engine.client import credentials
+from tui.cli import fetching
 from tui.cli.door import engine
 from tui.cli.output import for_each
 from tui.cli.parser import Parser
-from tui.cli.transfers import follow
 
 
 def arguments(parser: Parser) -> None:
@@ -23,9 +23,4 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     client = engine(args)
-
-    def pull(name: str) -> None:
-        with client.image_pull(name, args.platform, credentials.find(name)) as transfers:
-            follow(transfers, args.quiet)
-
-    return for_each(args.images, pull)
+    return for_each(args.images, partial(fetching.pull, client, platform=args.platform, quiet=args.quiet))

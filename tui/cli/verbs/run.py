@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.errors import TiffinError
-from tui.cli import container_options, terminal
+from tui.cli import container_options, fetching, terminal
 from tui.cli.attached import declare_keys, stay
 from tui.cli.cidfile import cidfile
 from tui.cli.door import engine
@@ -16,6 +16,7 @@ def arguments(parser: Parser) -> None:
     """Declare flags and operands."""
     parser.argument("-d", "--detach", action="store_true", help="do not stay: print its id")
     declare_keys(parser)
+    fetching.declare(parser)
     parser.argument("--no-sig-proxy", dest="proxy", action="store_false", help="keep signals from it")
     container_options.declare(parser)
 
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
         terminal.need_terminal()
     with cidfile(args.cidfile) as keep:
         client = engine(args)
+        fetching.provide(client, config.image, args.pull, args.quiet)
         if args.detach:
             print(keep(client.run(config, args.name)))
             return 0
