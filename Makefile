@@ -10,7 +10,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What tiffin itself wants from the system, what only the tests want, and what only
 # the benchmarks and the pictures want.
 SYSTEM := nftables iproute2 libseccomp2 python3-venv
-TESTING := busybox-static tmux user-mode-linux kmod skopeo umoci mmdebstrap debian-archive-keyring \
+TESTING := busybox-static tmux user-mode-linux kmod gcc libc6-dev skopeo umoci mmdebstrap debian-archive-keyring \
   docker-registry openssl
 BENCHING := crun runc
 SHOOTING := librsvg2-bin fonts-dejavu-core
