@@ -30,16 +30,19 @@ def run(client: EngineClient, name: str, script: str) -> str:
 
 
 @pytest.fixture
-def pair(client: EngineClient, instance: Instance) -> tuple[str, str]:
-    """A victim and a hog; together they have a large share of the machine, whatever else runs on it."""
-    word, setup = run(client, "word", WORD), run(client, "setup", SETUP)
+def pair(client: EngineClient) -> tuple[str, str]:
+    """A victim and a hog."""
+    return run(client, "word", WORD), run(client, "setup", SETUP)
+
+
+@pytest.fixture
+def favoured(instance: Instance, pair: tuple[str, str]) -> tuple[str, str]:
+    """The same; together they have a large share of the machine, whatever else runs on it."""
     place = detect().place("cpu", Group(detect(), instance.cgroup).name)
     assert place
-    version_one = place.version == 1
-    write(
-        f"{place.folder}/{'cpu.shares' if version_one else 'cpu.weight'}", "60000" if version_one else "6000"
-    )
-    return word, setup
+    file, weight = ("cpu.shares", "60000") if place.version == 1 else ("cpu.weight", "6000")
+    write(f"{place.folder}/{file}", weight)
+    return pair
 
 
 def seen(client: EngineClient, true: Callable[[Snapshot], bool]) -> Snapshot:
@@ -67,9 +70,9 @@ def mean(evidence: Evidence, since: float) -> float:
 
 
 def test_the_hog_is_named_and_once_it_runs_idle_the_stall_falls(
-    client: EngineClient, pair: tuple[str, str]
+    client: EngineClient, favoured: tuple[str, str]
 ) -> None:
-    word, setup = pair
+    word, setup = favoured
 
     def named(snapshot: Snapshot) -> bool:
         blame = blamed(snapshot, word)
@@ -96,8 +99,8 @@ def test_the_hog_is_named_and_once_it_runs_idle_the_stall_falls(
     seen(client, better)
 
 
-def test_a_victim_of_its_own_quota_is_told_so(client: EngineClient, pair: tuple[str, str]) -> None:
-    _, setup = pair
+def test_a_victim_of_its_own_quota_is_told_so(client: EngineClient, favoured: tuple[str, str]) -> None:
+    _, setup = favoured
     client.update(setup, LimitsChange(cpus=0.05))
 
     def held(snapshot: Snapshot) -> bool:
@@ -111,8 +114,8 @@ def test_a_victim_of_its_own_quota_is_told_so(client: EngineClient, pair: tuple[
     assert blame.held.advice > 0.05
 
 
-def test_a_proof_leaves_everything_running(client: EngineClient, pair: tuple[str, str]) -> None:
-    word, setup = pair
+def test_a_proof_leaves_everything_running(client: EngineClient, favoured: tuple[str, str]) -> None:
+    word, setup = favoured
     found = client.prove("word", "setup", "cpu", rounds=3)
     assert (found.victim, found.suspect, found.rounds) == ("word", "setup", 3)
     assert 0 <= found.frozen <= 1
