@@ -16,7 +16,7 @@ class ScenarioCalls(Calls):
         return self._get("/tiffin/scenarios", list[Scenario])
 
     def play(self, name: str, ask: ScenarioAsk | None = None) -> Answers[ScenarioRun]:
-        """Play a demo: the run as it stands, ten times a second; closing it leaves the run."""
+        """Play a demo: the run as it stands, four times a second; closing it leaves the run."""
         body = msgspec.json.encode(ask or ScenarioAsk())
         return self._lines(_path(name, "run"), ScenarioRun, method="POST", body=body)
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 DEMOS: tuple[Demo, ...] = (Cpu(), Memory(), Disk(), Forks(), Network(), Registry(), Ports(), Distributions())
 SHORTEST, LONGEST = 2.0, 120.0  # seconds
-FRAME = 0.1  # seconds between two frames of a run
+FRAME = 0.25  # seconds between two frames of a run: whoever draws them takes CPU time from what they show
 
 
 class Scenarios:
@@ -137,7 +137,7 @@ class Scenarios:
             self._playing = None
 
     async def follow(self, run: Run) -> AsyncGenerator[ScenarioRun]:
-        """The run as it stands, ten times a second to its end; when its reader goes, the run is left."""
+        """The run as it stands, every FRAME seconds to its end; when its reader goes, the run is left."""
         task = next(task for _, one, task in [self._playing] if one is run) if self._playing else None
         try:
             while task is not None and not task.done():

@@ -8,7 +8,7 @@ from typing import Any
 
 from .wire import Wire
 
-BATCH = 0.1  # seconds of acting a message
+BATCH = 0.2  # seconds of acting a message
 HOPELESS = 1.0  # seconds behind from which nobody catches up
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -159,15 +160,16 @@ class Lanes(Widget):
         self._lines: list[Line] = []
 
     def sync(self) -> None:
-        """Repaint if anything differs from what is on the screen."""
+        """Repaint the rows that differ from what is on the screen."""
         frame = cast(DemoScreen, self.screen).frame
         wide, high = self.size
         if frame is None or not wide or not high:
             return
-        lines = draw.body(frame, wide, high, palette_of(self))
-        if lines != self._lines:
-            self._lines = lines
+        before, self._lines = self._lines, draw.body(frame, wide, high, palette_of(self))
+        if len(before) != high:
             self.refresh()
+        elif dirty := [Region(0, y, wide, 1) for y, line in enumerate(self._lines) if line != before[y]]:
+            self.refresh(*dirty)
 
     def render_line(self, y: int) -> Strip:
         """One row."""
