@@ -123,7 +123,7 @@ async def test_output_that_was_dropped_is_told_of(client: EngineClient) -> None:
         await it.until(lambda: it.lines[-1:] == ["200000"])
         await it.press("g")
         await it.until(lambda: "older output was dropped" in it.text())
-        assert int(it.lines[1]) > 1
+        assert int(it.lines[2]) > 1  # the one before it may be the rest of a line
 
 
 async def test_a_window_of_time_hides_what_is_older(client: EngineClient) -> None:
