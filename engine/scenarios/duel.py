@@ -61,6 +61,10 @@ class Duel(Demo):
     def limits(self, protection: str) -> tuple[LimitsChange, LimitsChange]:
         """What a protection changes of the victim's container, and of the neighbour's; all knobs are named."""
 
+    def bounded(self, limits: Limits) -> Limits:
+        """What a container is started with on this host."""
+        return limits
+
     def suffered(self, tally: Tally) -> float | None:
         """The victim's number."""
         return tally.late(0.99)
@@ -119,7 +123,7 @@ class Duel(Demo):
     async def set_up(self, stage: Stage) -> None:
         """Start the containers: one for both, and one each."""
         victim, neighbour = f"{VICTIM}:{self.victim}", f"{NEIGHBOUR}:{self.neighbour()}"
-        both, mine, theirs = (_swapless(stage, one) for one in (self.together, *self.alone))
+        both, mine, theirs = (_swapless(stage, self.bounded(one)) for one in (self.together, *self.alone))
         await asyncio.gather(
             stage.cast("unprotected", "together", [victim, neighbour], both, network=self.network),
             stage.cast("protected", VICTIM, [victim], mine, network=self.network),
