@@ -13,7 +13,7 @@ from tui.presentation import demos as show
 from tui.presentation.quantities import exact_cores
 from tui.presentation.text import clip, harmless, pad, width
 
-MOST_CHART = 16  # rows
+MOST_CHART = 32  # rows
 SCALE = 7  # cells left of a curve
 LEAST_CHART = 3
 
