@@ -7,6 +7,7 @@ import random
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from engine.model import ContainerConfig
 pytestmark = pytest.mark.system
 
 MOMENTS = 3  # for each verb, one in each third of what it does
-LATER = 0.02  # seconds at most from what is seen of it to the kill: what is done between is not seen
 STEPS = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO
 FOLDERS = ("images", "images/blobs/sha256", "layers")
 FILES = 400
@@ -82,14 +82,17 @@ class Store:
         )
         return [str(path) for path in found if path.name.startswith(".") or path.suffix == ".tmp"]
 
-    def steps(self, change: Callable[[], None], kill_at: int = 0, later: float = 0.0) -> tuple[int, bool]:
-        """How many things `change` was seen to do in the store's folders, and whether it was told to be done.
+    def steps(
+        self, change: Callable[[], None], kill_at: int = 0, later: float = 0.0
+    ) -> tuple[int, bool, float]:
+        """How many things `change` was seen to do in the store's folders, whether it was told to be done, and how
+        many seconds passed from the first of those things to its end.
 
         Where it does so many, the engine is killed at that one, `later` seconds after it: the delay is the
         experiment, stands for no event, and no length of it is wrong.
         """
         engine = next(process.pid for process in self._client.status().processes if process.role == "engine")
-        seen, killed = 0, False
+        seen, killed, first = 0, False, 0.0
         done: list[bool] = []
         reader, writer = os.pipe()
 
@@ -110,6 +113,7 @@ class Store:
             while reader not in (ready := select.select([reader, queue.fileno()], [], [], PATIENCE)[0]):
                 assert ready, "it neither ends nor does anything"
                 seen += len(queue.happened())
+                first = first or time.monotonic()
                 if kill_at and seen >= kill_at and not killed:
                     killed = True
                     thread.join(later)
@@ -120,7 +124,7 @@ class Store:
             queue.close()
             for fd in (reader, pidfd):
                 os.close(fd)
-        return seen, done == [True]
+        return seen, done == [True], time.monotonic() - first
 
 
 @pytest.mark.timeout(180)  # it starts engines and commands all the time, which a busy machine makes long
@@ -135,13 +139,14 @@ def test_the_store_is_whole_after_a_kill_in_the_middle_of(
     whole = store.layers()
     if verb != "rmi":
         store.take()
-    steps, _ = store.steps(change)
+    steps, _, took = store.steps(change)
+    pace = took / steps  # what is done between two steps is not seen
     undo()
     seeded, interrupted = random.Random(verb), 0
     for number in range(MOMENTS):
         step = max(1, int(steps * (number + seeded.random()) / MOMENTS))
-        later = seeded.uniform(0, LATER)
-        _, done = store.steps(change, step, later)
+        later = seeded.uniform(0, pace)
+        _, done, _ = store.steps(change, step, later)
         told = f"killed {later:.4f} s after step {step} of {steps}, done={done}"
         assert "whole" in tiffin("images", "--verify"), told  # by the next engine, which this starts
         assert store.half_made() == [], told
