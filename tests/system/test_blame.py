@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -16,23 +17,25 @@ from engine.cgroups.files import write
 from engine.client import EngineClient
 from engine.errors import BadRequest, NotPermitted
 from engine.instance import Instance
-from engine.model import Blame, ContainerConfig, Evidence, LimitsChange, Snapshot
+from engine.model import Blame, ContainerConfig, Evidence, Limits, LimitsChange, Snapshot
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
-WORD = "while :; do i=0; while [ $i -lt 9000 ]; do i=$((i+1)); done; sleep 0.02; done"
+WORD = "while :; do i=0; while [ $i -lt 90000 ]; do i=$((i+1)); done; sleep 0.02; done"
 SETUP = "for i in 1 2 3 4 5 6; do (while :; do :; done) & done; wait"
 PATIENCE = 90.0  # seconds
 
 
-def run(client: EngineClient, name: str, script: str) -> str:
-    return client.run(ContainerConfig(image="host", command=["sh", "-c", script], network="none"), name)
+def run(client: EngineClient, name: str, script: str, weight: int | None = None) -> str:
+    limits = Limits(cpu_weight=weight)
+    config = ContainerConfig(image="host", command=["sh", "-c", script], network="none", limits=limits)
+    return client.run(config, name)
 
 
 @pytest.fixture
 def pair(client: EngineClient) -> tuple[str, str]:
-    """A victim and a hog."""
-    return run(client, "word", WORD), run(client, "setup", SETUP)
+    """A victim and a hog, which has the larger weight: at equal ones the kernel finds a core for the victim."""
+    return run(client, "word", WORD), run(client, "setup", SETUP, weight=300)
 
 
 @pytest.fixture
@@ -153,6 +156,7 @@ def test_an_engine_killed_in_the_middle_of_a_proof_leaves_nothing_frozen(
     told = Path(place.folder, "freezer.state" if place.version == 1 else "cgroup.events")
     sign = "FROZEN" if place.version == 1 else "frozen 1"
     engine = client.status().pid
+    pidfd = os.pidfd_open(engine)
     asker = os.fork()
     if asker == 0:
         with contextlib.suppress(BaseException):
@@ -163,9 +167,11 @@ def test_an_engine_killed_in_the_middle_of_a_proof_leaves_nothing_frozen(
         while sign not in told.read_text():
             assert time.monotonic() < end
         os.kill(engine, signal.SIGKILL)
+        assert select.select([pidfd], [], [], PATIENCE)[0]
         while sign in told.read_text():
             assert time.monotonic() < end
     finally:
+        os.close(pidfd)
         os.waitpid(asker, 0)
     again = EngineClient.connect(instance)
     assert {c.state.status for c in again.containers()} == {"running"}
