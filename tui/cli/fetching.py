@@ -32,15 +32,19 @@ def provide(client: EngineClient, ref: str, policy: str, quiet: bool) -> None:
     """Have the image that a container wants here, as far as the policy allows; `ref` may also be an image's id."""
     if policy == "always":
         pull(client, ref, quiet=quiet)
-    elif policy == "missing":
-        try:
-            client.image(ref)
-        except NotFound as missing:
-            if ref.startswith("sha256:"):
-                raise
-            if not quiet:
-                notice(f"{missing.message} here; pulling it")
-            try:
-                pull(client, ref, quiet=quiet)
-            except TiffinError as error:
-                raise NotFound(f"{missing.message} here, and {error.message}", error.remedy) from error
+    elif policy == "missing" and not ref.startswith("sha256:"):  # no registry knows ids
+        _pull_missing(client, ref, quiet)
+
+
+def _pull_missing(client: EngineClient, ref: str, quiet: bool) -> None:
+    try:
+        client.image(ref)
+        return
+    except NotFound as error:
+        missing = f"{error.message} here"
+    if not quiet:
+        notice(f"{missing}; pulling it")
+    try:
+        pull(client, ref, quiet=quiet)
+    except TiffinError as error:
+        raise NotFound(f"{missing}, and {error.message}", error.remedy) from error

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -20,7 +19,7 @@ from tui.deck.draw.line import Line
 from tui.deck.engine_link import Link
 from tui.deck.messages import KeyPressed
 from tui.deck.theme import palette_of
-from tui.deck.widgets.drawn import DrawnLine
+from tui.deck.widgets.drawn import DrawnLine, repaint
 from tui.deck.widgets.keybar import KeyBar
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ class Lanes(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: list[Line] = []
+        self._drawn: dict[int, Line] = {}  # by row
 
     def sync(self) -> None:
         """Repaint the rows that differ from what is on the screen."""
@@ -165,14 +164,10 @@ class Lanes(Widget):
         wide, high = self.size
         if frame is None or not wide or not high:
             return
-        before, self._lines = self._lines, draw.body(frame, wide, high, palette_of(self))
-        if len(before) != high:
-            self.refresh()
-        elif dirty := [Region(0, y, wide, 1) for y, line in enumerate(self._lines) if line != before[y]]:
-            self.refresh(*dirty)
+        before, self._drawn = self._drawn, dict(enumerate(draw.body(frame, wide, high, palette_of(self))))
+        repaint(self, before, self._drawn)
 
     def render_line(self, y: int) -> Strip:
         """One row."""
         blank = palette_of(self).style("text")
-        line = self._lines[y] if y < len(self._lines) else []
-        return Strip(line).adjust_cell_length(self.size.width, blank)
+        return Strip(self._drawn.get(y, [])).adjust_cell_length(self.size.width, blank)

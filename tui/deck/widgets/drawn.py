@@ -1,11 +1,19 @@
-"""A widget of one row that a function draws."""
+"""Widgets of drawn rows: what a repaint costs is the rows that differ."""
 
 from __future__ import annotations
 
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.deck.draw.line import Line
+
+
+def repaint(widget: Widget, before: dict[int, Line], after: dict[int, Line]) -> None:
+    """Repaint those of a widget's rows that differ from what is on the screen."""
+    wide = widget.outer_size.width
+    if dirty := [Region(0, y, wide, 1) for y, line in after.items() if line != before.get(y)]:
+        widget.refresh(*dirty)
 
 
 class DrawnLine(Widget):

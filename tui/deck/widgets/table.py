@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -16,6 +16,7 @@ from tui.deck.messages import Opened, Picked, SortBy
 from tui.deck.selection import Gauge, Selection
 from tui.deck.store import Store
 from tui.deck.theme import palette_of
+from tui.deck.widgets.drawn import repaint
 
 
 class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -55,12 +56,9 @@ class ContainerTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Draw again what is in view, and repaint the rows that differ."""
         if not self.display:
             return
-        wide = self.outer_size.width
-        fresh = {y: self._line(y) for y in range(self.outer_size.height)}
-        dirty = [Region(0, y, wide, 1) for y, line in fresh.items() if line != self._drawn.get(y)]
-        self._drawn = fresh
-        if dirty:
-            self.refresh(*dirty)
+        before = self._drawn
+        self._drawn = {y: self._line(y) for y in range(self.outer_size.height)}
+        repaint(self, before, self._drawn)
 
     def reveal(self) -> None:
         """Scroll so that the selected one is in view."""
