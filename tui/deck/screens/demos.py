@@ -33,7 +33,7 @@ KEYS = (
     ("app.help", "keys"),
     ("app.quit", "quit"),
 )
-NAME = 12  # cells
+NAME = 16  # cells
 AGAIN = 1.0  # seconds
 
 
